@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Requests that only look: PORT_INFO_GET, POOLS_INFO_GET, VALE_LIST.
+ */
+#include "bytes.h"
+#include "os.h"
+#include "session.h"
+
+void
+port_tell_numbers(const struct port *p, uint32_t *tx_slots, uint32_t *rx_slots, uint16_t *tx_rings, uint16_t *rx_rings)
+{
+	*tx_slots = p->tx_slots;
+	*rx_slots = p->rx_slots;
+	*tx_rings = p->num_tx;
+	*rx_rings = p->num_rx;
+}
+
+/* With an empty name: of a region alone. Programs probe the API's version that way, so it succeeds also while there is no region. */
+static int
+region_info(const struct request_msg *msg, struct nmreq_port_info_get *info, struct why *why)
+{
+	const struct region *r = region_find(info->nr_mem_id != 0 ? info->nr_mem_id : 1);
+
+	(void)msg;
+	if (r == NULL && info->nr_mem_id > 1) {
+		os_format(why->text, sizeof(why->text), "there is no memory region %u", info->nr_mem_id);
+		return -EINVAL;
+	}
+	bytes_zero(info, sizeof(*info));
+	info->nr_mem_id = r != NULL ? r->id : 1;
+	info->nr_memsize = r != NULL ? r->size : 0;
+	return 0;
+}
+
+int
+request_port_info(void *caller, struct request_msg *msg, struct why *why)
+{
+	struct nmreq_port_info_get *info = request_body(msg);
+	struct port_want want = { .mode = NR_REG_ALL_NIC, .mem_id = info->nr_mem_id, .tx_slots = info->nr_tx_slots,
+		.rx_slots = info->nr_rx_slots, .tx_rings = info->nr_tx_rings, .rx_rings = info->nr_rx_rings };
+	struct port *p;
+	int error;
+
+	if (msg->hdr.nr_name[0] == '\0')
+		return region_info(msg, info, why);
+	error = port_open(caller, msg->hdr.nr_name, &want, true, &p, why);
+	if (error != 0)
+		return error;
+	info->nr_memsize = p->region->size;
+	port_tell_numbers(p, &info->nr_tx_slots, &info->nr_rx_slots, &info->nr_tx_rings, &info->nr_rx_rings);
+	info->nr_host_tx_rings = 0;
+	info->nr_host_rx_rings = 0;
+	info->nr_mem_id = p->region->id;
+	port_drop(p);
+	return 0;
+}
+
+int
+request_pools_info(void *caller, struct request_msg *msg, struct why *why)
+{
+	struct nmreq_pools_info *info = request_body(msg);
+	struct port_want want = { .mode = NR_REG_ALL_NIC, .mem_id = info->nr_mem_id };
+	const struct region_pool *pool;
+	struct port *p;
+	int error;
+
+	if (msg->hdr.nr_name[0] == '\0') {
+		os_format(why->text, sizeof(why->text), "a request for pools needs the name of a port");
+		return -ENXIO;
+	}
+	error = port_open(caller, msg->hdr.nr_name, &want, true, &p, why);
+	if (error != 0)
+		return error;
+	pool = p->region->pool;
+	info->nr_memsize = p->region->size;
+	info->nr_mem_id = p->region->id;
+	info->nr_if_pool_offset = pool[POOL_IF].offset;
+	info->nr_if_pool_objtotal = pool[POOL_IF].obj_total;
+	info->nr_if_pool_objsize = pool[POOL_IF].obj_size;
+	info->nr_ring_pool_offset = pool[POOL_RING].offset;
+	info->nr_ring_pool_objtotal = pool[POOL_RING].obj_total;
+	info->nr_ring_pool_objsize = pool[POOL_RING].obj_size;
+	info->nr_buf_pool_offset = pool[POOL_BUF].offset;
+	info->nr_buf_pool_objtotal = pool[POOL_BUF].obj_total;
+	info->nr_buf_pool_objsize = pool[POOL_BUF].obj_size;
+	port_drop(p);
+	return 0;
+}
+
+/* --- VALE_LIST --- */
+
+#define NO_PORT_INDEX	255u
+
+static int
+list_named(struct request_msg *msg, struct nmreq_vale_list *list, struct why *why)
+{
+	char name[VALE_NAME_SIZE];
+	const char *full = msg->hdr.nr_name;
+	const struct vale_switch *sw;
+	uint32_t i = 0, j;
+
+	if (!bytes_equal(full, NM_BDG_NAME, 4)) {
+		os_format(why->text, sizeof(why->text), "%s: the name of a switch begins with \"" NM_BDG_NAME "\"", full);
+		return -EINVAL;
+	}
+	while (i < sizeof(name) - 1 && full[i] != '\0' && full[i] != ':') {
+		name[i] = full[i];
+		i++;
+	}
+	bytes_zero(name + i, sizeof(name) - i);
+	sw = vale_find(name);
+	if (sw == NULL) {
+		os_format(why->text, sizeof(why->text), "%s: there is no switch %s", full, name);
+		return -ENOENT;
+	}
+	list->nr_bridge_idx = (uint16_t)sw->index;
+	list->nr_port_idx = NO_PORT_INDEX;
+	for (j = 0; j < VALE_PORTS; j++)
+		if (sw->port[j] != NULL && str_equal(sw->port[j]->name, full, NETMAP_REQ_IFNAMSIZ))
+			list->nr_port_idx = j;
+	return 0;
+}
+
+/* The first port at or after (switch index, port index). */
+static int
+list_next(struct request_msg *msg, struct nmreq_vale_list *list)
+{
+	const struct vale_switch *sw;
+	uint32_t j = list->nr_port_idx;
+
+	for (sw = vale_next(list->nr_bridge_idx); sw != NULL; sw = vale_next(sw->index + 1)) {
+		if (sw->index != list->nr_bridge_idx)
+			j = 0;
+		for (; j < VALE_PORTS; j++) {
+			if (sw->port[j] == NULL)
+				continue;
+			list->nr_bridge_idx = (uint16_t)sw->index;
+			list->nr_port_idx = j;
+			str_copy(msg->hdr.nr_name, sizeof(msg->hdr.nr_name), sw->port[j]->name, sizeof(sw->port[j]->name));
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int
+request_vale_list(struct request_msg *msg, struct why *why)
+{
+	struct nmreq_vale_list *list = request_body(msg);
+
+	if (msg->hdr.nr_name[0] != '\0')
+		return list_named(msg, list, why);
+	return list_next(msg, list);
+}

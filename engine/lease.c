@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See lease.h.
+ */
+#include "lease.h"
+
+void
+lease_look(struct kring *kr, uint32_t want, struct lease_view *v)
+{
+	uint64_t used, cursor;
+
+	v->word = load_acquire(&kr->reserve);
+	used = pos_diff(kr, lease_pos(v->word), load_relaxed(&kr->released_seen));
+	/* More in use than the ring holds: another sender saw a newer reservation word than we did, or the other way round. */
+	if (used >= kr->num_slots || kr->num_slots - 1 - used < want) {
+		/* Pairs with the consumer's release: its reads of the slots come before we write them. */
+		cursor = load_acquire(&kr->released);
+		store_relaxed(&kr->released_seen, cursor);
+		used = pos_diff(kr, lease_pos(v->word), cursor);
+	}
+	v->room = used >= kr->num_slots ? 0 : kr->num_slots - 1 - (uint32_t)used;
+}
+
+/* The lease that `word` names must have its record before the word is overwritten. */
+static void
+lease_record_holder(struct kring *kr, uint64_t word)
+{
+	uint32_t count = lease_count(word);
+	uint64_t start, *record, old;
+
+	if (count == 0)
+		return;
+	start = lease_pos(word) >= count ? lease_pos(word) - count : lease_pos(word) + kr->pos_mod - count;
+	record = &kr->lease[pos_index(kr, start)];
+	old = load_acquire(record);
+	/* It has one if its owner finished out of turn, or another reserver was here. Losing the race means the same. */
+	if (lease_pos(old) != start || lease_count(old) != count)
+		atomic_cas(record, &old, lease_word(start, lease_owner(word), count));
+}
+
+bool
+lease_take(struct kring *kr, uint32_t owner, const struct lease_view *v, uint32_t n, uint64_t *start)
+{
+	uint64_t old = v->word;
+
+	/* Our own last lease is finished: nothing to record. */
+	if (lease_owner(old) != owner)
+		lease_record_holder(kr, old);
+	if (!atomic_cas(&kr->reserve, &old, lease_word(pos_add(kr, lease_pos(v->word), n), owner, n)))
+		return false;
+	*start = lease_pos(v->word);
+	return true;
+}
+
+bool
+lease_publish_part(struct kring *kr, uint64_t shown, uint32_t n)
+{
+	if (load_relaxed(&kr->published) != shown)
+		return false;
+	/* The consumer that sees the new tail sees the slots behind it. */
+	store_release(&kr->published, pos_add(kr, shown, n));
+	return true;
+}
+
+/* Moves the tail over every finished lease at its front. */
+static void
+lease_advance(struct kring *kr)
+{
+	for (;;) {
+		uint64_t tail = load_acquire(&kr->published);
+		uint64_t record;
+
+		if (tail == lease_pos(load_relaxed(&kr->reserve)))
+			return;
+		/* Pairs with the release in lease_finish: the slots of that lease are visible to whoever sees the tail that we set. */
+		record = load_acquire(&kr->lease[pos_index(kr, tail)]);
+		if (lease_pos(record) != tail || lease_owner(record) != 0)
+			return;
+		atomic_cas(&kr->published, &tail, pos_add(kr, tail, lease_count(record)));
+	}
+}
+
+void
+lease_finish(struct kring *kr, uint64_t start, uint32_t n, uint64_t shown)
+{
+	uint64_t end = pos_add(kr, start, n);
+
+	if (load_relaxed(&kr->published) == shown) {
+		/* All before us is published, and nobody else moves the tail from here: one store. */
+		store_release(&kr->published, end);
+		/* A later lease may finish right now: either it sees our tail, or we see its record. Also orders the look for sleepers. */
+		fence_full();
+		if (lease_pos(load_relaxed(&kr->reserve)) == end)
+			return;
+	} else {
+		store_release(&kr->lease[pos_index(kr, start)], lease_word(start, 0, n));
+		fence_full();
+	}
+	lease_advance(kr);
+}
+
+static void
+slots_empty(struct kring *kr, uint64_t pos, uint64_t n)
+{
+	uint32_t i = pos_index(kr, pos);
+
+	for (; n > 0; n--, i = index_next(kr, i)) {
+		uint64_t word = slot_load(&kr->uslot[i]);
+
+		slot_store(&kr->uslot[i], slot_word(slot_idx(word), 0, 0));
+		counter_add(&kr->in.drops[DROP_CANCELLED], 1);
+	}
+}
+
+/*
+ * The lease that covers position `pos`, published up to there at most: its start, owner and count as one word. The owner may have shown part of it, so
+ * its record is at or before `pos`.
+ */
+static uint64_t
+lease_covering(const struct kring *kr, uint64_t pos)
+{
+	uint64_t word = load_acquire(&kr->reserve), at = pos;
+	uint32_t back;
+
+	if (pos_diff(kr, lease_pos(word), pos) <= lease_count(word)) {
+		uint32_t count = lease_count(word);
+		uint64_t end = lease_pos(word);
+		uint64_t start = end >= count ? end - count : end + kr->pos_mod - count;
+		uint64_t record = load_acquire(&kr->lease[pos_index(kr, start)]);
+
+		/* Finished out of turn: the record says so. */
+		if (lease_pos(record) == start && lease_count(record) == count)
+			return record;
+		return lease_word(start, lease_owner(word), count);
+	}
+	for (back = 0; back < kr->num_slots; back++) {
+		uint64_t record = load_acquire(&kr->lease[pos_index(kr, at)]);
+
+		if (lease_pos(record) == at && lease_count(record) > back)
+			return record;
+		at = at == 0 ? kr->pos_mod - 1 : at - 1;
+	}
+	return 0;
+}
+
+unsigned
+lease_cancel(struct kring *kr, uint32_t owner)
+{
+	uint64_t pos = load_acquire(&kr->published);
+	unsigned cancelled = 0;
+
+	while (pos != lease_pos(load_acquire(&kr->reserve))) {
+		uint64_t lease = lease_covering(kr, pos);
+		uint64_t start = lease_pos(lease);
+		uint32_t count = lease_count(lease);
+
+		if (count == 0)
+			break;
+		if (lease_owner(lease) == owner) {
+			slots_empty(kr, pos, pos_diff(kr, pos_add(kr, start, count), pos));
+			/* The rest of it becomes a finished lease of its own, at the position where the tail stands or will stand. */
+			store_release(&kr->lease[pos_index(kr, pos)],
+				lease_word(pos, 0, (uint32_t)pos_diff(kr, pos_add(kr, start, count), pos)));
+			cancelled++;
+		}
+		pos = pos_add(kr, start, count);
+	}
+	fence_full();
+	lease_advance(kr);
+	return cancelled;
+}
+
+uint32_t
+lease_oldest(const struct kring *kr)
+{
+	uint64_t pos = load_acquire(&kr->published);
+
+	if (pos == lease_pos(load_acquire(&kr->reserve)))
+		return 0;
+	return lease_owner(lease_covering(kr, pos));
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rings of interfaces: the driver moves the frames, the engine keeps the books.
+ */
+#include "nic.h"
+#include "bytes.h"
+#include "os.h"
+
+static void
+nic_ring_init(struct nic_ring *r, const struct kring *kr, uint32_t from, uint32_t to)
+{
+	bytes_zero(r, sizeof(*r));
+	r->uslot = kr->uslot;
+	r->ubufs = kr->ubufs;
+	r->num_slots = kr->num_slots;
+	r->buf_size = kr->buf_size;
+	r->buf_total = kr->buf_total;
+	r->from = from;
+	r->to = to;
+}
+
+static void
+nic_ring_count(struct kring *kr, const struct nic_ring *r)
+{
+	unsigned i;
+
+	counter_bump(&kr->own.packets, r->packets);
+	counter_bump(&kr->own.bytes, r->bytes);
+	for (i = 0; i < DROP_REASONS; i++)
+		if (r->drops[i] != 0)
+			counter_bump(&kr->own.drops[i], r->drops[i]);
+}
+
+int
+nic_txsync(struct kring *kr, uint32_t head)
+{
+	struct nic_ring r;
+	int error = 0;
+
+	nic_ring_init(&r, kr, kr->hwcur, head);
+	if (r.from != r.to)
+		error = os_nic_sync(kr, &r);
+	nic_ring_count(kr, &r);
+	if (r.from < kr->num_slots)
+		kr->hwcur = r.from;
+	kr->hwtail = index_prev(kr, kr->hwcur);
+	return error;
+}
+
+int
+nic_rxsync(struct kring *kr, uint32_t head, int64_t ts[2])
+{
+	struct nic_ring r;
+	int error = 0;
+
+	kr->hwcur = head;
+	nic_ring_init(&r, kr, kr->hwtail, index_prev(kr, head));
+	if (r.from != r.to)
+		error = os_nic_sync(kr, &r);
+	nic_ring_count(kr, &r);
+	if (r.from < kr->num_slots)
+		kr->hwtail = r.from;
+	ts[0] = r.ts_sec;
+	ts[1] = r.ts_usec;
+	return error;
+}

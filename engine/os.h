@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the engine needs from its host. Each host (netmapd, a direct client, a program with the engine inside, the kernel) implements these; the
+ * engine calls nothing else. Functions return 0 or -errno unless they say otherwise.
+ */
+#ifndef ENGINE_OS_H
+#define ENGINE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "errno_abi.h"
+
+struct actor;
+struct kring;
+struct nic_ring;
+struct port;
+struct region;
+
+enum os_log_level {
+	OS_LOG_ERROR,
+	OS_LOG_WARNING,
+	OS_LOG_INFO,
+	OS_LOG_DEBUG,
+};
+
+/* --- data path: called by whoever syncs, from any thread, never with a lock held --- */
+
+/* Wakes a thread that armed itself in this arena. `a->wake` has been set already. */
+void os_wake(struct actor *a);
+/* True if the region is mapped at its place in this process; maps it if not. False: frames for it are dropped as DROP_UNREACHABLE. */
+bool os_region_ready(const struct region *r);
+/* Seconds on a clock that never goes back; coarse and cheap. */
+uint32_t os_seconds(void);
+/* Wall clock, for ring->ts. */
+void os_wall_clock(int64_t *sec, int64_t *usec);
+/* Copies from memory of the thread that called the sync. -EFAULT if it cannot be read. */
+int os_copy_from_caller(void *dst, uint64_t src, size_t n);
+/* Moves frames between a NIC ring and the interface; see nic.h. */
+int os_nic_sync(struct kring *kr, struct nic_ring *ring);
+/* One line, without a newline; rate-limited by the engine. printf subset: %s %u %d %llu %x. */
+void os_log(enum os_log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- control side: called by the one thread that executes requests --- */
+
+/* Zeroed memory in the arena, aligned to 128 bytes, at the same address for every process of the arena. NULL if there is none. */
+void *os_shared_alloc(size_t size);
+void os_shared_free(void *p, size_t size);
+/* Zeroed private memory. */
+void *os_alloc(size_t size);
+void os_free(void *p);
+/* Bounded formatting into buf, always terminated. */
+int os_format(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * Gives region `no` (a number the engine chose) `size` bytes of zeroed memory that data-path processes can map; *base is its address in the arena.
+ * -ENOMEM when address space or memory is short.
+ */
+int os_region_create(uint32_t no, uint32_t generation, uint64_t size, void **base);
+void os_region_destroy(uint32_t no);
+/* Address space left for regions, bytes; the engine reserves less for a region when this is short. */
+uint64_t os_region_space(void);
+/*
+ * Opens the interface of that name in the caller's network namespace for `port` (name set). Fills num_tx, num_rx, tx_slots, rx_slots, max_frame and
+ * nic. -ENXIO if there is none, -EOPNOTSUPP if this host has no interface driver. `why` receives a sentence for the caller.
+ */
+struct os_nic_params {
+	uint32_t buf_size;
+};
+int os_nic_open(void *caller, struct port *port, const struct os_nic_params *params, char *why, size_t why_size);
+void os_nic_close(struct port *port);
+/* Identity of the named interface for the caller's namespace, to tell two interfaces of one name apart. 0 if there is no such interface. */
+uint64_t os_nic_key(void *caller, const char *name);
+
+#endif /* ENGINE_OS_H */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See pipe.h. The sender does all the work on slots: it copies a new slot into the receiver's ring, and when the receiver has returned that slot,
+ * copies it back, with whatever buffer and `ptr` the receiver left in it. So a completed TX slot holds the very packet that went through it, which
+ * programs that hand one packet to several pipes in turn rely on. The receiver only moves its cursor.
+ *
+ * Both ends share a region, so any index valid here is valid there; it is checked all the same before it is passed on.
+ */
+#include "pipe.h"
+#include "os.h"
+
+/* Slots that came back: the receiver will not touch them until they are published again. */
+static void
+slots_take_back(struct kring *kr, struct kring *rx)
+{
+	/* Pairs with the release of the cursor: what the receiver wrote into the slots is visible. */
+	uint64_t returned = load_acquire(&rx->released);
+	uint64_t n = pos_diff(kr, returned, kr->own_free);
+	uint32_t i = pos_index(kr, kr->own_free);
+
+	if (unlikely(n >= kr->num_slots))
+		return;
+	for (; n > 0; n--, i = index_next(kr, i)) {
+		kr->uslot[i].ptr = slot_load_ptr(&rx->uslot[i]);
+		slot_store(&kr->uslot[i], slot_load(&rx->uslot[i]));
+	}
+	kr->hwtail = index_add(kr, kr->hwtail, (uint32_t)pos_diff(kr, returned, kr->own_free));
+	kr->own_free = returned;
+}
+
+/* Passes one slot on; a slot that breaks the rules arrives empty, in the buffer that was there. */
+static inline uint64_t
+slot_pass(struct kring *kr, struct kring *rx, uint32_t i)
+{
+	struct netmap_slot *from = &kr->uslot[i], *to = &rx->uslot[i];
+	uint64_t word = slot_load(from), ptr = slot_load_ptr(from);
+
+	if (unlikely(!slot_idx_valid(kr, slot_idx(word)) || slot_len(word) > kr->buf_size)) {
+		enum drop_reason why = slot_idx_valid(kr, slot_idx(word)) ? DROP_TOO_LONG : DROP_BAD_SLOT;
+		uint64_t there = slot_load(to);
+
+		counter_bump(&kr->own.drops[why], 1);
+		word = slot_word(slot_idx(there), 0, slot_flags(word) & NS_MOREFRAG);
+	}
+	to->ptr = ptr;
+	slot_store(to, word);
+	if (unlikely((slot_flags(word) & NS_BUF_CHANGED) != 0))
+		slot_store(from, word & ~((uint64_t)NS_BUF_CHANGED << 48));
+	return word;
+}
+
+void
+pipe_txsync(struct arena_root *root, struct kring *kr, uint32_t head)
+{
+	struct kring *rx = kr->peer;
+	uint32_t i = kr->hwcur, done = kr->hwcur, slots = index_diff(kr, head, kr->hwcur);
+	uint64_t packets = 0, bytes = 0, open_bytes = 0;
+
+	for (; slots > 0; slots--) {
+		uint64_t word = slot_pass(kr, rx, i);
+
+		i = index_next(kr, i);
+		open_bytes += slot_len(word);
+		if (unlikely((slot_flags(word) & NS_MOREFRAG) != 0))
+			continue;
+		/* A packet is complete. An unfinished one stays here until its last slot comes. */
+		done = i;
+		packets++;
+		bytes += open_bytes;
+		open_bytes = 0;
+	}
+	if (packets > 0) {
+		kr->own_pos = pos_add(kr, kr->own_pos, index_diff(kr, done, kr->hwcur));
+		kr->hwcur = done;
+		/* The receiver that sees the tail sees the slots. */
+		store_release(&rx->published, kr->own_pos);
+		counter_bump(&kr->own.packets, packets);
+		counter_bump(&kr->own.bytes, bytes);
+		/* Either the receiver's last look saw our tail, or we see that it sleeps. */
+		fence_full();
+		if (load_relaxed(&rx->rx_waiters) != 0)
+			waitset_wake(root, &rx->rx_waiters, rx->wait_bits);
+	}
+	slots_take_back(kr, rx);
+}

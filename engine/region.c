@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See region.h.
+ */
+#include "region.h"
+#include "bytes.h"
+#include "os.h"
+
+#define IF_OBJECT	1024u			/* bytes; a netmap_if of many rings takes several */
+#define RING_OBJECT	4096u
+#define IF_OBJECTS	512u
+/*
+ * 2048 and one cache line. At a distance of 2048 bytes the first lines of all buffers share one thirty-second of a cache's sets: headers evict each
+ * other long before the cache is full, and moving a small frame costs twice as much.
+ */
+#define BUF_SIZE	2112u
+#define BUF_RESERVED	2u			/* buffers 0 and 1 belong to nobody */
+#define SLACK_BUFS	1024u			/* extra buffers for descriptors that come later */
+#define SIZE_MAX_REGION	(UINT64_C(0xfff00000))	/* the legacy request tells the size in 32 bits */
+#define SPACE_SHARE	8u			/* no region takes more than this fraction of the address space left */
+#define RING_HEADER	256u			/* sizeof(struct netmap_ring) */
+
+static const char *const pool_name[POOLS] = { "netmap_if", "ring", "buffer" };
+
+static struct region *regions;
+static uint16_t last_id;
+static uint32_t last_generation;
+
+static uint64_t
+round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static uint32_t
+ring_objects(uint32_t slots)
+{
+	return (uint32_t)(round_up(RING_HEADER + 16ull * slots, RING_OBJECT) / RING_OBJECT);
+}
+
+/* Fills the pools' sizes; returns the region's. */
+static uint64_t
+pools_layout(struct region *r, const struct region_need *need, uint32_t pipes)
+{
+	uint32_t ring = ring_objects(need->largest_ring);
+	uint64_t offset = 0;
+	unsigned i;
+
+	r->pool[POOL_IF].obj_size = IF_OBJECT;
+	r->pool[POOL_IF].obj_total = IF_OBJECTS + 8 * pipes;
+	r->pool[POOL_RING].obj_size = RING_OBJECT;
+	r->pool[POOL_RING].obj_total = need->rings * ring + pipes * 4 * ring;
+	r->pool[POOL_BUF].obj_size = need->buf_size != 0 ? need->buf_size : BUF_SIZE;
+	/* A pipe's two RX rings hold no buffers of their own. */
+	r->pool[POOL_BUF].obj_total = BUF_RESERVED + need->slots + need->extra_bufs + SLACK_BUFS + pipes * 2 * need->largest_ring;
+	for (i = 0; i < POOLS; i++) {
+		r->pool[i].offset = offset;
+		offset += round_up((uint64_t)r->pool[i].obj_size * r->pool[i].obj_total, 4096);
+	}
+	return offset;
+}
+
+static bool
+id_taken(uint16_t id)
+{
+	return id <= 1 || region_find(id) != NULL;
+}
+
+static int
+bitmaps_alloc(struct region *r)
+{
+	unsigned i;
+
+	for (i = 0; i < POOLS; i++) {
+		r->used[i] = os_alloc((r->pool[i].obj_total + 63) / 64 * 8);
+		if (r->used[i] == NULL)
+			return -ENOMEM;
+	}
+	r->used[POOL_BUF][0] = (1u << BUF_RESERVED) - 1;
+	r->pool[POOL_BUF].obj_used = BUF_RESERVED;
+	return 0;
+}
+
+static void
+bitmaps_free(struct region *r)
+{
+	unsigned i;
+
+	for (i = 0; i < POOLS; i++)
+		os_free(r->used[i]);
+}
+
+/* Lowest place in the arena that no region has. */
+static uint32_t
+place_find(void)
+{
+	uint32_t no;
+
+	for (no = 0; ; no++) {
+		const struct region *r = regions;
+
+		while (r != NULL && r->no != no)
+			r = r->next;
+		if (r == NULL)
+			return no;
+	}
+}
+
+int
+region_create(const struct region_need *need, const char *owner, struct region **out, struct why *why)
+{
+	struct region *r = os_shared_alloc(sizeof(*r));
+	uint32_t pipes = need->pipes;
+	void *base;
+	int error;
+
+	if (r == NULL) {
+		os_format(why->text, sizeof(why->text), "port %s: no memory for the description of a region", owner);
+		return -ENOMEM;
+	}
+	r->size = pools_layout(r, need, pipes);
+	while (pipes > 0 && (r->size > SIZE_MAX_REGION || r->size > os_region_space() / SPACE_SHARE))
+		r->size = pools_layout(r, need, pipes /= 2);
+	if (r->size > SIZE_MAX_REGION || r->size > os_region_space()) {
+		os_format(why->text, sizeof(why->text),
+			"port %s: a region of %llu MiB is needed for %u slots and %u extra buffers, at most %llu MiB can be had; ask for fewer",
+			owner, (unsigned long long)(r->size >> 20), need->slots, need->extra_bufs,
+			(unsigned long long)((os_region_space() < SIZE_MAX_REGION ? os_region_space() : SIZE_MAX_REGION) >> 20));
+		error = -ENOMEM;
+		goto err_free;
+	}
+	error = bitmaps_alloc(r);
+	if (error != 0) {
+		os_format(why->text, sizeof(why->text), "port %s: no memory for the allocation maps of %u buffers", owner,
+			r->pool[POOL_BUF].obj_total);
+		goto err_bitmaps;
+	}
+	r->no = place_find();
+	r->generation = ++last_generation;
+	error = os_region_create(r->no, r->generation, r->size, &base);
+	if (error != 0) {
+		os_format(why->text, sizeof(why->text), "port %s: the host has no %llu MiB of memory for a region (error %d)", owner,
+			(unsigned long long)(r->size >> 20), -error);
+		goto err_bitmaps;
+	}
+	do
+		last_id++;
+	while (id_taken(last_id));
+	r->base = base;
+	r->id = last_id;
+	r->is_private = true;
+	r->users = 1;
+	str_copy(r->owner, sizeof(r->owner), owner, sizeof(r->owner));
+	r->next = regions;
+	regions = r;
+	*out = r;
+	return 0;
+
+err_bitmaps:
+	bitmaps_free(r);
+err_free:
+	os_shared_free(r, sizeof(*r));
+	return error;
+}
+
+void
+region_get(struct region *r)
+{
+	r->users++;
+}
+
+void
+region_put(struct region *r)
+{
+	struct region **link;
+
+	if (--r->users > 0)
+		return;
+	for (link = &regions; *link != r; link = &(*link)->next)
+		;
+	*link = r->next;
+	os_region_destroy(r->no);
+	bitmaps_free(r);
+	os_shared_free(r, sizeof(*r));
+}
+
+struct region *
+region_find(uint16_t id)
+{
+	struct region *r;
+
+	for (r = regions; r != NULL; r = r->next)
+		if (r->id == id)
+			return r;
+	return NULL;
+}
+
+static bool
+bit_get(const uint64_t *map, uint32_t i)
+{
+	return (map[i / 64] >> i % 64 & 1) != 0;
+}
+
+static void
+bits_set(uint64_t *map, uint32_t first, uint32_t n, bool value)
+{
+	uint32_t i;
+
+	for (i = first; i < first + n; i++)
+		if (value)
+			map[i / 64] |= UINT64_C(1) << i % 64;
+		else
+			map[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
+/* First of n free objects in a row, or obj_total. */
+static uint32_t
+run_find(const struct region *r, enum region_pool_id pool, uint32_t n)
+{
+	uint32_t total = r->pool[pool].obj_total, i, run = 0;
+
+	for (i = 0; i < total; i++) {
+		run = bit_get(r->used[pool], i) ? 0 : run + 1;
+		if (run == n)
+			return i + 1 - n;
+	}
+	return total;
+}
+
+void *
+region_alloc(struct region *r, enum region_pool_id pool, uint32_t size, const char *what, struct why *why)
+{
+	struct region_pool *p = &r->pool[pool];
+	uint32_t n = (uint32_t)(round_up(size, p->obj_size) / p->obj_size);
+	uint32_t first = run_find(r, pool, n);
+
+	if (first == p->obj_total) {
+		os_format(why->text, sizeof(why->text),
+			"%s: the %s pool of memory region %u (made for %s) has no %u objects of %u bytes in a row, %u of %u are free; "
+			"close other descriptors of the region, or use fewer slots, rings or pipes on it", what, pool_name[pool], r->id,
+			r->owner, n, p->obj_size, p->obj_total - p->obj_used, p->obj_total);
+		return NULL;
+	}
+	bits_set(r->used[pool], first, n, true);
+	p->obj_used += n;
+	return r->base + p->offset + (uint64_t)first * p->obj_size;
+}
+
+void
+region_free(struct region *r, enum region_pool_id pool, void *obj, uint32_t size)
+{
+	struct region_pool *p = &r->pool[pool];
+	uint32_t n = (uint32_t)(round_up(size, p->obj_size) / p->obj_size);
+	uint32_t first = (uint32_t)(((uint64_t)((char *)obj - r->base) - p->offset) / p->obj_size);
+
+	bits_set(r->used[pool], first, n, false);
+	p->obj_used -= n;
+}
+
+uint32_t
+region_buf_alloc(struct region *r)
+{
+	struct region_pool *p = &r->pool[POOL_BUF];
+	uint32_t words = (p->obj_total + 63) / 64, w, i;
+
+	for (w = 0; w < words; w++) {
+		uint32_t at = (r->hint[POOL_BUF] + w) % words;
+
+		if (~r->used[POOL_BUF][at] == 0)
+			continue;
+		i = at * 64 + (uint32_t)__builtin_ctzll(~r->used[POOL_BUF][at]);
+		if (i >= p->obj_total)
+			continue;
+		r->hint[POOL_BUF] = at;
+		bits_set(r->used[POOL_BUF], i, 1, true);
+		p->obj_used++;
+		if (i < r->fresh_buf)
+			bytes_zero(r->base + p->offset + (uint64_t)i * p->obj_size, p->obj_size);
+		else
+			r->fresh_buf = i + 1;
+		return i;
+	}
+	return 0;
+}
+
+void
+region_buf_free(struct region *r, uint32_t idx)
+{
+	if (idx < BUF_RESERVED || idx >= r->pool[POOL_BUF].obj_total || !bit_get(r->used[POOL_BUF], idx))
+		return;
+	bits_set(r->used[POOL_BUF], idx, 1, false);
+	r->pool[POOL_BUF].obj_used--;
+	if (idx / 64 < r->hint[POOL_BUF])
+		r->hint[POOL_BUF] = idx / 64;
+}
+
+uint32_t
+region_bufs_left(const struct region *r)
+{
+	return r->pool[POOL_BUF].obj_total - r->pool[POOL_BUF].obj_used;
+}
+
+void
+region_mark_begin(struct region *r)
+{
+	bytes_zero(r->used[POOL_BUF], (r->pool[POOL_BUF].obj_total + 63) / 64 * 8);
+	bits_set(r->used[POOL_BUF], 0, BUF_RESERVED, true);
+	r->pool[POOL_BUF].obj_used = BUF_RESERVED;
+	r->hint[POOL_BUF] = 0;
+}
+
+void
+region_mark(struct region *r, uint32_t idx)
+{
+	if (idx < BUF_RESERVED || idx >= r->pool[POOL_BUF].obj_total || bit_get(r->used[POOL_BUF], idx))
+		return;
+	bits_set(r->used[POOL_BUF], idx, 1, true);
+	r->pool[POOL_BUF].obj_used++;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory regions: [netmap_if pool][ring pool][buffer pool], the unit of trust and of zero-copy.
+ *
+ * A region's virtual size is fixed when it is made and generous (pages come with use): its ports' rings, a reserve for pipes, and the extra
+ * buffers asked for. What is allocated in it is known to the control side alone.
+ */
+#ifndef ENGINE_REGION_H
+#define ENGINE_REGION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi_types.h"
+#include <net/netmap.h>
+
+enum region_pool_id {
+	POOL_IF,
+	POOL_RING,
+	POOL_BUF,
+	POOLS
+};
+
+struct region_pool {
+	uint64_t offset;		/* of the pool in the region, bytes */
+	uint32_t obj_size;		/* bytes */
+	uint32_t obj_total;
+	uint32_t obj_used;
+};
+
+struct region {
+	char *base;			/* address in the arena */
+	uint64_t size;			/* bytes */
+	uint32_t no;			/* place in the arena */
+	uint32_t generation;		/* of that place: tells a stale mapping from a live one */
+	uint16_t id;			/* what programs see as nr_mem_id */
+	bool is_private;		/* NI_PRIV_MEM */
+	struct region_pool pool[POOLS];
+
+	/* Control side. */
+	uint32_t users;			/* ports and sessions that hold it */
+	uint32_t extra_out;		/* descriptors that were given extra buffers and still live */
+	uint32_t retiring;		/* ports that wait to be freed */
+	uint64_t *used[POOLS];		/* private: bitmap of each pool */
+	uint32_t hint[POOLS];		/* where to look first */
+	uint32_t fresh_buf;		/* buffers from here on were never used */
+	char owner[NETMAP_REQ_IFNAMSIZ];	/* port that it was made for, for messages */
+	struct region *next;
+};
+
+/* What a region must hold. */
+struct region_need {
+	uint32_t rings;			/* rings */
+	uint32_t slots;			/* slots of all rings together */
+	uint32_t largest_ring;		/* slots of the largest ring */
+	uint32_t extra_bufs;
+	uint32_t pipes;			/* reserve: pipes of the port's own ring size */
+	uint32_t buf_size;		/* bytes, 0: default */
+};
+
+/* Text for the caller when something fails: what, need, left, remedy. */
+struct why {
+	char text[240];
+};
+
+int region_create(const struct region_need *need, const char *owner, struct region **out, struct why *why);
+void region_get(struct region *r);
+/* Destroys the region with its last user. */
+void region_put(struct region *r);
+/* By memory id; NULL. */
+struct region *region_find(uint16_t id);
+
+/* Contiguous room for `size` bytes in a pool; returns the address or NULL with *why filled. Not zeroed. */
+void *region_alloc(struct region *r, enum region_pool_id pool, uint32_t size, const char *what, struct why *why);
+void region_free(struct region *r, enum region_pool_id pool, void *obj, uint32_t size);
+/* One buffer; 0 if there is none. Zeroed if it was used before. */
+uint32_t region_buf_alloc(struct region *r);
+/* Ignores indexes that are out of range or free: they come from memory that applications write. */
+void region_buf_free(struct region *r, uint32_t idx);
+uint32_t region_bufs_left(const struct region *r);
+/* Sweep: takes all buffers for free, then those that are in use are marked one by one. */
+void region_mark_begin(struct region *r);
+void region_mark(struct region *r, uint32_t idx);
+
+#endif /* ENGINE_REGION_H */

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rings, ports and bindings as the data path sees them.
+ *
+ * Everything here lies in the arena: memory that all processes which run the data path map at one and the same address, so plain pointers between
+ * these objects are fine, and pointers to anything else (functions, libc objects, process-private memory) are not.
+ * The netmap rings, slots and buffers that applications see lie in regions (region.h): those words are hostile, and any variable that holds a
+ * pointer to them is named with a `u` prefix.
+ */
+#ifndef ENGINE_RING_H
+#define ENGINE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi_types.h"
+#include <net/netmap.h>
+
+#include "actor.h"
+#include "atomic.h"
+#include "stats.h"
+
+#define CACHE_LINE	128		/* two lines: the neighbour is fetched along */
+
+#define SLOTS_MIN	2u
+#define SLOTS_MAX	16384u
+#define RINGS_MAX	256u
+
+enum port_type {
+	PORT_NONE = 0,
+	PORT_VALE = 1,
+	PORT_PIPE = 2,
+	PORT_NIC = 3,
+};
+
+enum ring_dir {
+	RING_RX = 0,			/* the numbers that netmap_ring.dir carries */
+	RING_TX = 1,
+};
+
+/* Flags of a sync. */
+#define SYNC_FORCE_READ		1u	/* NIOCRXSYNC: look for packets even if some are there */
+#define SYNC_FORCE_RECLAIM	2u	/* NIOCTXSYNC: return room even if there is enough */
+
+/*
+ * Positions count slots since the ring was made, modulo the largest multiple of the ring's size below 2^40, so that index = position % size holds
+ * also across the wrap. At 100 Mpps that takes three hours, longer than any thread holds a stale value and survives the comparison.
+ */
+#define POS_BITS	40
+#define LEASE_MAX	4095u		/* slots in one lease */
+
+struct region;
+struct port;
+
+/*
+ * A lease word: position, owner, count. In kring.reserve the position is the end of the last reservation; in kring.lease[] it is the start of that
+ * lease, and owner 0 says that the lease is finished.
+ */
+static inline uint64_t
+lease_word(uint64_t pos, uint32_t owner, uint32_t count)
+{
+	return pos << 24 | (uint64_t)owner << 12 | count;
+}
+
+static inline uint64_t
+lease_pos(uint64_t word)
+{
+	return word >> 24;
+}
+
+static inline uint32_t
+lease_owner(uint64_t word)
+{
+	return word >> 12 & 0xfff;
+}
+
+static inline uint32_t
+lease_count(uint64_t word)
+{
+	return word & 0xfff;
+}
+
+struct kring {
+	/* Constant while the ring exists. */
+	struct netmap_ring *uring;	/* hostile */
+	struct netmap_slot *uslot;	/* hostile */
+	char *ubufs;			/* buffer 0 of the region */
+	struct port *port;
+	struct region *region;
+	struct kring *peer;		/* pipe: the ring at the other end, tx to rx and back */
+	uint64_t *lease;		/* VALE rx: one record per slot, see lease.c */
+	uint64_t pos_mod;		/* positions are modulo this */
+	uint32_t num_slots;
+	uint32_t buf_size;		/* bytes */
+	uint32_t buf_total;		/* buffers in the region; valid indexes are 2..buf_total-1 */
+	uint16_t id;			/* index among the port's rings of this direction */
+	uint8_t dir;			/* enum ring_dir */
+	uint8_t type;			/* enum port_type of the port: what to dispatch on */
+	uint32_t open;			/* some descriptor is bound to it: VALE delivers only then */
+	uint32_t uring_size;		/* bytes of the object in the ring pool */
+
+	/* Owner's line: written by the one thread that holds `busy`. */
+	uint32_t busy __attribute__((aligned(CACHE_LINE)));	/* actor number of the holder, 0 free */
+	uint32_t rhead, rcur, rtail;	/* what was last accepted from, and shown to, the application */
+	uint32_t hwcur, hwtail;		/* TX: hwcur..rhead-1 to send, rhead..hwtail-1 free. RX: hwcur..hwtail-1 delivered, unreleased */
+	uint64_t own_pos;		/* TX: position of hwcur. RX: position of hwtail */
+	uint64_t own_free;		/* pipe TX: position up to which completed slots were taken back */
+	uint64_t *last_entry;		/* VALE TX: forwarding entry of the source seen last */
+	struct ring_counters own;	/* counters of the thread that syncs this ring */
+	uint32_t users;			/* bindings on this ring (control side only) */
+	uint32_t exclusive;		/* one of them holds it alone (control side only) */
+	uint32_t bad_logged;		/* second in which misuse was last logged */
+	uint32_t stopped;		/* the port is going away: syncs give EIO, poll POLLERR */
+
+	/* Producers' line: VALE senders, by compare-and-swap. */
+	uint64_t reserve __attribute__((aligned(CACHE_LINE)));
+	uint64_t released_seen;		/* `released` as some sender saw it last: never ahead of it */
+	struct ring_counters in;	/* frames that arrived at this ring, and those that did not fit; several writers */
+
+	/* Published tail: producer writes, consumer reads. */
+	uint64_t published __attribute__((aligned(CACHE_LINE)));
+	uint64_t tx_waiters;		/* pipe: summary of who waits for room (bits in the peer's tx ring) */
+
+	/* Consumer's line: consumer writes, producers read. */
+	uint64_t released __attribute__((aligned(CACHE_LINE)));
+	uint64_t rx_waiters;		/* summary of who waits for packets */
+
+	uint64_t wait_bits[WAITSET_WORDS] __attribute__((aligned(CACHE_LINE)));
+};
+
+struct port {
+	char name[NETMAP_REQ_IFNAMSIZ];
+	uint8_t type;			/* enum port_type */
+	bool gone;			/* no longer usable: POLLERR for those still bound */
+	uint16_t num_tx, num_rx;	/* rings */
+	uint32_t tx_slots, rx_slots;
+	uint32_t id;			/* number of this port, unique for the arena's life */
+	struct region *region;
+	struct kring **tx, **rx;	/* num_tx, num_rx pointers */
+
+	/* VALE */
+	struct vale_switch *sw;
+	uint16_t sw_index;
+	uint16_t hdr_len;		/* virtio-net header in front of each frame, bytes */
+	uint32_t max_frame;		/* bytes */
+
+	/* NIC */
+	void *nic;			/* struct driver_shared, laid out by the driver */
+
+	/* Control side. */
+	uint32_t users;			/* bindings and pipes that hold the port */
+	struct port *pipe_parent;
+	struct port *pipe_peer;
+	uint32_t pipes;			/* pipe ports that hang off this one */
+	bool auto_parent;		/* made for a pipe, on no switch */
+	uint64_t nic_key;		/* interface that it stands for, 0 otherwise */
+	struct port *list_next;
+	void *host_data;		/* netmapd's own record of the port (NIC descriptors); never followed by the data path */
+};
+
+/* What a registered descriptor is bound to. One per session, in the arena. */
+struct binding {
+	uint32_t id;
+	uint32_t registered;		/* 0 no, 1 yes; set last, cleared first */
+	struct port *port;
+	struct kring **tx, **rx;	/* the port's arrays */
+	uint16_t tx_first, tx_last;	/* rings [first, last) */
+	uint16_t rx_first, rx_last;
+	uint64_t flags;			/* NR_* of the registration */
+	uint64_t mode;
+	struct region *region;
+};
+
+/* One per arena, at its start. */
+struct arena_root {
+	uint64_t magic;
+	uint32_t layout;		/* ARENA_LAYOUT: bumped with any change to what lies in the arena */
+	uint32_t generation;
+	uint64_t epoch;			/* see actor_enter */
+	struct actor *actors;		/* ACTOR_MAX + 1 entries, by number */
+	uint32_t no_timestamp;		/* parameter: do not write ring->ts unless NR_TIMESTAMP */
+	uint32_t vale_age;		/* parameter: seconds until a forwarding entry is forgotten, 0 never */
+	struct port *ports;		/* all ports, list_next; control side writes */
+};
+
+#define ARENA_MAGIC	0x616e6572416d6eULL	/* "nmArena" */
+#define ARENA_LAYOUT	1u
+
+/* --- positions and indexes --- */
+
+static inline uint64_t
+pos_add(const struct kring *kr, uint64_t pos, uint32_t n)
+{
+	pos += n;
+	return pos >= kr->pos_mod ? pos - kr->pos_mod : pos;
+}
+
+static inline uint64_t
+pos_diff(const struct kring *kr, uint64_t later, uint64_t earlier)
+{
+	return later >= earlier ? later - earlier : later + kr->pos_mod - earlier;
+}
+
+static inline uint32_t
+pos_index(const struct kring *kr, uint64_t pos)
+{
+	return pos % kr->num_slots;
+}
+
+static inline uint32_t
+index_add(const struct kring *kr, uint32_t i, uint32_t n)
+{
+	i += n;
+	return i >= kr->num_slots ? i - kr->num_slots : i;
+}
+
+static inline uint32_t
+index_next(const struct kring *kr, uint32_t i)
+{
+	return unlikely(i + 1 == kr->num_slots) ? 0 : i + 1;
+}
+
+static inline uint32_t
+index_prev(const struct kring *kr, uint32_t i)
+{
+	return i == 0 ? kr->num_slots - 1 : i - 1;
+}
+
+/* Slots from `from` up to `to`, exclusive. */
+static inline uint32_t
+index_diff(const struct kring *kr, uint32_t to, uint32_t from)
+{
+	return to >= from ? to - from : to + kr->num_slots - from;
+}
+
+/* --- slots ---
+ * A slot is 16 bytes: one word idx|len|flags, one word ptr. Both are loaded once, checked as copies and stored whole.
+ */
+static inline uint64_t
+slot_word(uint32_t idx, uint32_t len, uint32_t flags)
+{
+	return (uint64_t)idx | (uint64_t)(uint16_t)len << 32 | (uint64_t)flags << 48;
+}
+
+static inline uint64_t
+slot_load(const struct netmap_slot *uslot)
+{
+	return load_relaxed((const uint64_t *)(const void *)uslot);
+}
+
+static inline void
+slot_store(struct netmap_slot *uslot, uint64_t word)
+{
+	store_relaxed((uint64_t *)(void *)uslot, word);
+}
+
+static inline uint64_t
+slot_load_ptr(const struct netmap_slot *uslot)
+{
+	return load_relaxed(&uslot->ptr);
+}
+
+static inline uint32_t
+slot_idx(uint64_t word)
+{
+	return (uint32_t)word;
+}
+
+static inline uint32_t
+slot_len(uint64_t word)
+{
+	return word >> 32 & 0xffff;
+}
+
+static inline uint32_t
+slot_flags(uint64_t word)
+{
+	return word >> 48;
+}
+
+static inline bool
+slot_idx_valid(const struct kring *kr, uint32_t idx)
+{
+	return idx - 2u < kr->buf_total - 2u;
+}
+
+static inline char *
+slot_buf(const struct kring *kr, uint32_t idx)
+{
+	return kr->ubufs + (size_t)idx * kr->buf_size;
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "slot words are packed for little-endian machines");
+_Static_assert(sizeof(struct netmap_slot) == 16, "slot layout");
+
+#endif /* ENGINE_RING_H */

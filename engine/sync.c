@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Syncs of rings on behalf of a descriptor, and the passes of poll.
+ *
+ * Threat model. A client may write anything, at any time, from any thread, into its region: the netmap_ring headers, the slots, the buffers. So
+ * each of those words is loaded once into a local, the local is checked, and the word is not looked at again; slots are taken as two 8-byte copies;
+ * indexes must lie in [2, buffers), lengths within a buffer, chains are bounded. What the engine believes (rhead, hwcur, hwtail ...) lies in the
+ * arena, which only processes of the instance's own trust map; every value from there that indexes memory is still kept in range. A ring whose
+ * head or cur breaks the rules is restored from the engine's state, counted, and named in a log line at most once a second; no other client notices.
+ * Pointers and fields with a `u` prefix are user-visible words.
+ */
+#include "sync.h"
+#include "lease.h"
+#include "nic.h"
+#include "os.h"
+#include "pipe.h"
+#include "vale.h"
+
+/* --- holding a ring --- */
+
+static bool
+ring_hold(struct kring *kr, const struct actor *self)
+{
+	uint32_t nobody = 0;
+
+	return load_relaxed(&kr->busy) == 0 && atomic_cas(&kr->busy, &nobody, self->id);
+}
+
+static void
+ring_release(struct kring *kr)
+{
+	/* The next holder sees all that we did to the ring. */
+	store_release(&kr->busy, 0);
+}
+
+/* --- what the application says, and what it is told --- */
+
+static void
+uring_show_tail(struct kring *kr)
+{
+	kr->rtail = kr->hwtail;
+	/* The slots behind the tail are visible to whoever sees it: other threads may read it without a sync. */
+	store_release(&kr->uring->tail, kr->rtail);
+}
+
+/* Puts back what the engine believes. `head` and `cur` are the values that broke the rules. */
+static void
+uring_restore(struct kring *kr, uint32_t head, uint32_t cur)
+{
+	uint32_t now = os_seconds();
+
+	counter_bump(&kr->own.bad_rings, 1);
+	store_relaxed(&kr->uring->head, kr->rhead);
+	store_relaxed(&kr->uring->cur, kr->rhead);
+	store_relaxed(&kr->uring->tail, kr->rtail);
+	kr->rcur = kr->rhead;
+	if (kr->bad_logged == now && now != 0)
+		return;
+	kr->bad_logged = now;
+	os_log(OS_LOG_WARNING, "port %s, %s ring %u: head %u or cur %u is not within [%u, %u] of %u slots; ring restored (%llu times so far)",
+		kr->port->name, kr->dir == RING_TX ? "tx" : "rx", kr->id, head, cur, kr->rhead, kr->rtail, kr->num_slots,
+		(unsigned long long)kr->own.bad_rings);
+}
+
+/*
+ * Takes head and cur from the application: both must lie in [rhead, rtail] in this order, circularly. False: the ring was restored.
+ */
+static bool
+uring_accept(struct kring *kr)
+{
+	/* Slots that the application filled before it moved head are visible. */
+	uint32_t head = load_acquire(&kr->uring->head);
+	uint32_t cur = load_relaxed(&kr->uring->cur);
+	uint32_t n = kr->num_slots;
+
+	if (unlikely(head >= n || cur >= n ||
+	    index_diff(kr, head, kr->rhead) > index_diff(kr, kr->rtail, kr->rhead) ||
+	    index_diff(kr, cur, head) > index_diff(kr, kr->rtail, head))) {
+		uring_restore(kr, head, cur);
+		return false;
+	}
+	if (unlikely(load_relaxed(&kr->uring->tail) != kr->rtail))
+		store_relaxed(&kr->uring->tail, kr->rtail);
+	kr->rhead = head;
+	kr->rcur = cur;
+	return true;
+}
+
+static void
+uring_stamp(const struct arena_root *root, struct kring *kr, int64_t ts[2])
+{
+	if (load_relaxed(&root->no_timestamp) != 0 && (load_relaxed(&kr->uring->flags) & NR_TIMESTAMP) == 0)
+		return;
+	if (ts[0] == 0)
+		os_wall_clock(&ts[0], &ts[1]);
+	kr->uring->ts.tv_sec = ts[0];
+	kr->uring->ts.tv_usec = ts[1];
+}
+
+/* --- one ring --- */
+
+enum ring_result {
+	RING_OK,
+	RING_BUSY,		/* another thread is at it: skipped */
+	RING_BAD,		/* head or cur broke the rules */
+	RING_ERROR,		/* the port is going away, or its interface failed */
+};
+
+static enum ring_result
+ring_txsync(struct arena_root *root, struct actor *self, struct kring *kr)
+{
+	enum ring_result result = RING_OK;
+
+	if (unlikely(load_relaxed(&kr->stopped) != 0))
+		return RING_ERROR;
+	if (!ring_hold(kr, self))
+		return RING_BUSY;
+	if (!uring_accept(kr)) {
+		ring_release(kr);
+		return RING_BAD;
+	}
+	counter_bump(&kr->own.syncs, 1);
+	switch (kr->type) {
+	case PORT_VALE:
+		if (kr->rhead != kr->hwcur)
+			vale_txsync(root, self, kr, kr->rhead);
+		break;
+	case PORT_PIPE:
+		pipe_txsync(root, kr, kr->rhead);
+		break;
+	case PORT_NIC:
+		if (nic_txsync(kr, kr->rhead) < 0)
+			result = RING_ERROR;
+		break;
+	}
+	uring_show_tail(kr);
+	ring_release(kr);
+	return result;
+}
+
+/* Returns room to the producer and takes what it published: VALE ports and pipes. True if there are new packets. */
+static bool
+ring_consume(struct arena_root *root, struct kring *kr)
+{
+	uint32_t freed = index_diff(kr, kr->rhead, kr->hwcur);
+	uint64_t tail, fresh;
+
+	if (freed > 0) {
+		kr->hwcur = kr->rhead;
+		/* The producer that sees the room sees that we are done with the slots. */
+		store_release(&kr->released, pos_add(kr, kr->released, freed));
+		if (kr->type == PORT_PIPE) {
+			/* Either the sender's last look saw the room, or we see that it sleeps. */
+			fence_full();
+			if (load_relaxed(&kr->tx_waiters) != 0)
+				waitset_wake(root, &kr->tx_waiters, kr->peer->wait_bits);
+		}
+	}
+	/* Pairs with the publication: the slots up to the tail are filled. */
+	tail = load_acquire(&kr->published);
+	fresh = pos_diff(kr, tail, kr->own_pos);
+	if (fresh == 0 || fresh >= kr->num_slots)
+		return false;
+	kr->own_pos = tail;
+	kr->hwtail = index_add(kr, kr->hwtail, (uint32_t)fresh);
+	counter_bump(&kr->own.packets, fresh);
+	return true;
+}
+
+static enum ring_result
+ring_rxsync(struct arena_root *root, struct actor *self, struct kring *kr)
+{
+	enum ring_result result = RING_OK;
+	int64_t ts[2] = { 0, 0 };
+	bool fresh;
+
+	if (unlikely(load_relaxed(&kr->stopped) != 0))
+		return RING_ERROR;
+	if (!ring_hold(kr, self))
+		return RING_BUSY;
+	/* A restored ring is synced all the same: it has released nothing. */
+	if (!uring_accept(kr))
+		result = RING_BAD;
+	counter_bump(&kr->own.syncs, 1);
+	if (kr->type == PORT_NIC) {
+		uint32_t tail = kr->hwtail;
+
+		if (nic_rxsync(kr, kr->rhead, ts) < 0)
+			result = RING_ERROR;
+		fresh = kr->hwtail != tail;
+	} else {
+		fresh = ring_consume(root, kr);
+	}
+	if (fresh)
+		uring_stamp(root, kr, ts);
+	uring_show_tail(kr);
+	ring_release(kr);
+	return result;
+}
+
+/* --- a descriptor's rings --- */
+
+static bool
+binding_usable(const struct binding *b)
+{
+	/* Pairs with the control side, which sets it last. */
+	return load_acquire(&b->registered) != 0;
+}
+
+int
+binding_txsync(struct arena_root *root, struct actor *self, struct binding *b)
+{
+	uint64_t before = actor_enter(root, self);
+	int error = 0;
+	uint32_t i;
+
+	if (!binding_usable(b)) {
+		actor_leave(self, before);
+		return -ENXIO;
+	}
+	for (i = b->tx_first; i < b->tx_last; i++)
+		if (ring_txsync(root, self, b->tx[i]) == RING_ERROR)
+			error = -EIO;
+	actor_leave(self, before);
+	return error;
+}
+
+int
+binding_rxsync(struct arena_root *root, struct actor *self, struct binding *b)
+{
+	uint64_t before = actor_enter(root, self);
+	int error = 0;
+	uint32_t i;
+
+	if (!binding_usable(b)) {
+		actor_leave(self, before);
+		return -ENXIO;
+	}
+	for (i = b->rx_first; i < b->rx_last; i++)
+		if (ring_rxsync(root, self, b->rx[i]) == RING_ERROR)
+			error = -EIO;
+	actor_leave(self, before);
+	return error;
+}
+
+/* --- poll --- */
+
+static unsigned
+result_event(enum ring_result r)
+{
+	return r == RING_BAD || r == RING_ERROR ? EV_ERR : 0;
+}
+
+/* One pass over the TX rings. With `wanted`, looks for room until some ring has it; rings with something to send are synced in any case. */
+static unsigned
+poll_tx_pass(struct arena_root *root, struct actor *self, struct binding *b, bool wanted)
+{
+	unsigned got = 0;
+	uint32_t i;
+
+	for (i = b->tx_first; i < b->tx_last; i++) {
+		struct kring *kr = b->tx[i];
+		bool look = wanted && (got & EV_OUT) == 0;
+
+		if (!look && load_relaxed(&kr->uring->head) == load_relaxed(&kr->hwcur))
+			continue;
+		got |= result_event(ring_txsync(root, self, kr));
+		if (look && load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail))
+			got |= EV_OUT;
+	}
+	return got;
+}
+
+static unsigned
+poll_rx_pass(struct arena_root *root, struct actor *self, struct binding *b)
+{
+	unsigned got = 0;
+	uint32_t i;
+
+	for (i = b->rx_first; i < b->rx_last; i++) {
+		struct kring *kr = b->rx[i];
+
+		got |= result_event(ring_rxsync(root, self, kr));
+		if (load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail))
+			got |= EV_IN;
+	}
+	return got;
+}
+
+unsigned
+binding_poll(struct arena_root *root, struct actor *self, struct binding *b, unsigned events)
+{
+	uint64_t before = actor_enter(root, self);
+	unsigned got = 0;
+
+	if (!binding_usable(b) || b->port->gone) {
+		actor_leave(self, before);
+		return EV_ERR;
+	}
+	if ((events & EV_OUT) != 0 || (b->flags & NR_NO_TX_POLL) == 0)
+		got |= poll_tx_pass(root, self, b, (events & EV_OUT) != 0);
+	if ((events & EV_IN) != 0 || (b->flags & NR_DO_RX_POLL) != 0)
+		got |= poll_rx_pass(root, self, b);
+	actor_leave(self, before);
+	return got & (events | EV_ERR);
+}
+
+void
+binding_arm(struct arena_root *root, struct actor *self, struct binding *b, unsigned events)
+{
+	uint64_t before = actor_enter(root, self);
+	uint32_t i;
+
+	if (binding_usable(b)) {
+		if ((events & EV_IN) != 0)
+			for (i = b->rx_first; i < b->rx_last; i++)
+				waitset_add(&b->rx[i]->rx_waiters, b->rx[i]->wait_bits, self);
+		/* A VALE ring takes everything at once: nobody waits for room in it. */
+		if ((events & EV_OUT) != 0)
+			for (i = b->tx_first; i < b->tx_last; i++)
+				if (b->tx[i]->type == PORT_PIPE)
+					waitset_add(&b->tx[i]->peer->tx_waiters, b->tx[i]->wait_bits, self);
+	}
+	actor_leave(self, before);
+}
+
+void
+binding_disarm(struct arena_root *root, struct actor *self, struct binding *b, unsigned events)
+{
+	uint64_t before = actor_enter(root, self);
+	uint32_t i;
+
+	if (binding_usable(b)) {
+		if ((events & EV_IN) != 0)
+			for (i = b->rx_first; i < b->rx_last; i++)
+				waitset_remove(b->rx[i]->wait_bits, self);
+		if ((events & EV_OUT) != 0)
+			for (i = b->tx_first; i < b->tx_last; i++)
+				waitset_remove(b->tx[i]->wait_bits, self);
+	}
+	actor_leave(self, before);
+}
+
+bool
+binding_has_nic(const struct binding *b)
+{
+	return binding_usable(b) && b->port->type == PORT_NIC;
+}
+
+/* --- after a death --- */
+
+/*
+ * A thread died while it held the ring. What the other side saw, `published` and `released`, was stored in one piece after the slots that it speaks of:
+ * the rest follows from it. The next holder repeats at most what was not yet shown.
+ */
+static void
+ring_repair(struct kring *kr)
+{
+	if (kr->dir == RING_RX && kr->type != PORT_NIC) {
+		kr->hwcur = pos_index(kr, kr->released);
+		kr->hwtail = pos_index(kr, kr->own_pos);
+	} else if (kr->type == PORT_PIPE) {
+		kr->own_pos = kr->peer->published;
+		kr->hwcur = pos_index(kr, kr->own_pos);
+		kr->hwtail = index_prev(kr, pos_index(kr, kr->own_free));
+	}
+}
+
+static unsigned
+rings_recover(struct kring **kr, uint32_t n, uint32_t id)
+{
+	unsigned cancelled = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		if (load_acquire(&kr[i]->busy) == id) {
+			ring_repair(kr[i]);
+			ring_release(kr[i]);
+		}
+		if (kr[i]->lease != NULL)
+			cancelled += lease_cancel(kr[i], id);
+	}
+	return cancelled;
+}
+
+unsigned
+actor_recover(struct arena_root *root, uint32_t id)
+{
+	unsigned cancelled = 0;
+	struct port *p;
+
+	for (p = root->ports; p != NULL; p = p->list_next) {
+		unsigned n = rings_recover(p->rx, p->num_rx, id);
+
+		rings_recover(p->tx, p->num_tx, id);
+		cancelled += n;
+		/* A sender's death may have been what a sleeping receiver waited for. */
+		if (n > 0) {
+			uint32_t i;
+
+			for (i = 0; i < p->num_rx; i++)
+				waitset_wake(root, &p->rx[i]->rx_waiters, p->rx[i]->wait_bits);
+		}
+	}
+	return cancelled;
+}

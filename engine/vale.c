@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Forwarding of a batch, in two passes. The first looks at every slot and decides: it reads the frame's addresses, learns the source, finds the
+ * destination. The second reserves room in each destination ring and copies. (A copy right behind the stores that made its source stalls on them.)
+ *
+ * Slots and frames of the sender, and slots of the receiver, are hostile: see the threat model in sync.c. Decisions are made on copies.
+ */
+#include "vale.h"
+#include "bytes.h"
+#include "lease.h"
+#include "os.h"
+#include "vale_copy.h"
+
+#define BATCH_MAX	1024u			/* frames' slots looked at before copying */
+#define DST_BROADCAST	254u
+#define DST_DROP	255u
+#define NO_PACKET	0xffffu
+#define SHOW_EVERY	64u			/* slots of a large batch published at a time */
+#define ETH_HEADER	14u
+
+/* One fragment of the batch. */
+struct fragment {
+	const char *data;			/* or an address of the caller's, if `indirect` */
+	uint16_t len;
+	uint8_t count;				/* first fragment: fragments of the packet. others: 0 */
+	uint8_t dst;				/* first fragment: port index, DST_BROADCAST or DST_DROP */
+	uint16_t next;				/* first fragment: next packet for the same destination */
+	bool indirect;
+};
+
+struct batch {
+	struct arena_root *root;
+	struct actor *self;
+	struct kring *kr;
+	struct vale_switch *sw;
+	uint32_t stamp;				/* of the forwarding table, now */
+	uint32_t n;				/* fragments */
+	uint64_t src, dst;			/* addresses seen last */
+	uint32_t dst_port;			/* where `dst` leads */
+	bool uniform;				/* all packets: one fragment, to frag[0].dst, direct */
+	struct fragment frag[BATCH_MAX + NETMAP_MAX_FRAGS];
+};
+
+/* --- first pass --- */
+
+static void
+source_learn(struct batch *b, uint64_t src)
+{
+	struct kring *kr = b->kr;
+
+	b->src = src;
+	if ((src & 1) != 0 || src == 0)
+		return;
+	/* The table is right in nearly every case: one load tells. */
+	if (kr->last_entry != NULL && load_relaxed(kr->last_entry) == fdb_entry(src, kr->port->sw_index, b->stamp))
+		return;
+	kr->last_entry = fdb_learn(&b->sw->fdb, src, kr->port->sw_index, b->stamp);
+}
+
+static void
+destination_find(struct batch *b, uint64_t dst)
+{
+	uint32_t port;
+
+	b->dst = dst;
+	if ((dst & 1) != 0) {
+		b->dst_port = DST_BROADCAST;
+		return;
+	}
+	port = fdb_lookup(&b->sw->fdb, dst, b->stamp);
+	if (port == FDB_NONE)
+		b->dst_port = DST_BROADCAST;
+	else
+		b->dst_port = port == b->kr->port->sw_index ? DST_DROP : port;
+}
+
+/* Decides by the first twelve bytes of a frame: d0 holds bytes 0..7, d1 bytes 8..11. */
+static inline uint32_t
+frame_switch(struct batch *b, uint64_t d0, uint32_t d1, bool learn)
+{
+	uint64_t dst = d0 & FDB_ADDR_MASK;
+	uint64_t src = d0 >> 48 | (uint64_t)d1 << 16;
+
+	if (unlikely(src != b->src) && learn)
+		source_learn(b, src);
+	if (unlikely(dst != b->dst))
+		destination_find(b, dst);
+	return b->dst_port;
+}
+
+static inline void
+header_load(const char *data, uint64_t *d0, uint32_t *d1)
+{
+	__builtin_memcpy(d0, data, sizeof(*d0));
+	__builtin_memcpy(d1, data + 8, sizeof(*d1));
+}
+
+static void
+drop(struct kring *kr, enum drop_reason why, uint64_t n)
+{
+	counter_bump(&kr->own.drops[why], n);
+}
+
+/* Adds one slot's bytes as fragments; data in the caller's memory may need several. Returns a drop reason, or -1. */
+static int
+slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
+{
+	struct kring *kr = b->kr;
+	uint32_t len = slot_len(word), done = 0;
+	bool indirect = (slot_flags(word) & NS_INDIRECT) != 0;
+	const char *data = indirect ? (const char *)(uintptr_t)ptr : NULL;
+
+	if (!indirect) {
+		if (!slot_idx_valid(kr, slot_idx(word)))
+			return DROP_BAD_SLOT;
+		if (len > kr->buf_size)
+			return DROP_TOO_LONG;
+		data = slot_buf(kr, slot_idx(word));
+	}
+	do {
+		struct fragment *f = &b->frag[b->n];
+		uint32_t part = len - done < kr->buf_size ? len - done : kr->buf_size;
+
+		if (b->n == limit)
+			return DROP_BAD_CHAIN;
+		*f = (struct fragment){ .data = data + done, .len = (uint16_t)part, .next = NO_PACKET, .indirect = indirect };
+		b->n++;
+		done += part;
+	} while (done < len);
+	return -1;
+}
+
+static int
+packet_decide(struct batch *b, struct fragment *first, uint32_t flags)
+{
+	char copy[ETH_HEADER];
+	uint64_t d0;
+	uint32_t d1, port;
+
+	if (first->len < ETH_HEADER)
+		return first->count > 1 ? DROP_BAD_CHAIN : DROP_RUNT;
+	if (first->indirect) {
+		if (os_copy_from_caller(copy, (uint64_t)(uintptr_t)first->data, sizeof(copy)) != 0)
+			return DROP_BAD_ADDRESS;
+		header_load(copy, &d0, &d1);
+	} else {
+		header_load(first->data, &d0, &d1);
+	}
+	first->dst = (uint8_t)frame_switch(b, d0, d1, (flags & NS_NO_LEARN) == 0);
+	/* The sender may name the port itself. Port 0 cannot be named: 0 means no override. */
+	port = (flags & NS_PORT_MASK) >> NS_PORT_SHIFT;
+	if (port != 0)
+		first->dst = (uint8_t)(port >= VALE_PORTS || port == b->kr->port->sw_index ? DST_DROP : port);
+	return -1;
+}
+
+/*
+ * One packet that is not the plain case: chained, indirect, with flags, or wrong. Takes its slots from index i, at most `avail`; returns how many.
+ * A chain that ends at `head` without its last slot is sent as it is.
+ */
+static uint32_t __attribute__((noinline))
+packet_gather(struct batch *b, uint32_t i, uint32_t avail)
+{
+	struct kring *kr = b->kr;
+	uint32_t first = b->n, taken = 0, flags, all_flags = 0;
+	int why = -1;
+
+	do {
+		uint64_t word = slot_load(&kr->uslot[i]);
+
+		flags = slot_flags(word);
+		if (taken == 0)
+			all_flags = flags;
+		if (why < 0)
+			why = slot_gather(b, word, slot_load_ptr(&kr->uslot[i]), first + NETMAP_MAX_FRAGS);
+		if ((flags & NS_BUF_CHANGED) != 0)
+			slot_store(&kr->uslot[i], word & ~((uint64_t)NS_BUF_CHANGED << 48));
+		i = index_next(kr, i);
+		taken++;
+	} while ((flags & NS_MOREFRAG) != 0 && taken < avail);
+
+	if (why < 0) {
+		b->frag[first].count = (uint8_t)(b->n - first);
+		why = packet_decide(b, &b->frag[first], all_flags);
+	}
+	if (why >= 0) {
+		drop(kr, (enum drop_reason)why, 1);
+		b->n = first;
+		return taken;
+	}
+	if (b->n - first > 1 || b->frag[first].indirect || b->frag[first].dst != b->frag[0].dst)
+		b->uniform = false;
+	return taken;
+}
+
+/* Looks at slots from index i until `avail` are looked at or the batch is full. Returns how many. */
+static uint32_t
+batch_gather(struct batch *b, uint32_t i, uint32_t avail)
+{
+	const uint32_t special = NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN | NS_PORT_MASK | NS_BUF_CHANGED;
+	struct kring *kr = b->kr;
+	uint32_t taken = 0;
+
+	b->n = 0;
+	b->uniform = true;
+	while (taken < avail && b->n < BATCH_MAX) {
+		uint64_t word = slot_load(&kr->uslot[i]);
+		struct fragment *f = &b->frag[b->n];
+		uint64_t d0;
+		uint32_t d1, step;
+
+		if (unlikely((slot_flags(word) & special) != 0 || !slot_idx_valid(kr, slot_idx(word)) ||
+		    slot_len(word) > kr->buf_size || slot_len(word) < ETH_HEADER)) {
+			step = packet_gather(b, i, avail - taken);
+			taken += step;
+			i = index_add(kr, i, step);
+			continue;
+		}
+		f->data = slot_buf(kr, slot_idx(word));
+		f->len = (uint16_t)slot_len(word);
+		f->count = 1;
+		f->next = NO_PACKET;
+		f->indirect = false;
+		header_load(f->data, &d0, &d1);
+		f->dst = (uint8_t)frame_switch(b, d0, d1, true);
+		if (unlikely(f->dst != b->frag[0].dst))
+			b->uniform = false;
+		b->n++;
+		taken++;
+		i = index_next(kr, i);
+	}
+	return taken;
+}
+
+/* --- second pass --- */
+
+struct target {
+	struct kring *kr;
+	uint64_t start;				/* position of the lease */
+	uint64_t shown;				/* published up to here */
+	uint32_t index;				/* slot to be filled next */
+	uint32_t since;				/* slots filled since `shown` */
+	uint32_t slots;				/* of the lease */
+	uint64_t packets, bytes;
+};
+
+static inline void
+target_fill(struct target *t, const struct fragment *f, uint32_t flags)
+{
+	struct kring *kr = t->kr;
+	struct netmap_slot *uslot = &kr->uslot[t->index];
+	uint32_t idx = slot_idx(slot_load(uslot));
+	uint32_t len = f->len;
+
+	if (unlikely(!slot_idx_valid(kr, idx))) {
+		/* The receiver spoiled its own slot. */
+		counter_add(&kr->in.drops[DROP_BAD_SLOT], 1);
+		len = 0;
+	} else if (unlikely(len > kr->buf_size)) {
+		/* The two regions have buffers of different sizes. */
+		counter_add(&kr->in.drops[DROP_TOO_LONG], 1);
+		len = 0;
+	} else if (unlikely(f->indirect)) {
+		if (os_copy_from_caller(slot_buf(kr, idx), (uint64_t)(uintptr_t)f->data, len) != 0) {
+			counter_add(&kr->in.drops[DROP_BAD_ADDRESS], 1);
+			len = 0;
+		}
+	} else {
+		vale_copy(slot_buf(kr, idx), f->data, len);
+	}
+	slot_store(uslot, slot_word(idx, len, flags));
+	t->bytes += len;
+	t->index = index_next(kr, t->index);
+	if (++t->since == SHOW_EVERY && lease_publish_part(kr, t->shown, SHOW_EVERY)) {
+		t->shown = pos_add(kr, t->shown, SHOW_EVERY);
+		t->since = 0;
+	}
+}
+
+static void
+target_finish(struct target *t, struct arena_root *root)
+{
+	struct kring *kr = t->kr;
+
+	counter_add(&kr->in.packets, t->packets);
+	counter_add(&kr->in.bytes, t->bytes);
+	lease_finish(kr, t->start, t->slots, t->shown);
+	/* The barrier in lease_finish: a receiver that armed itself before it saw our tail is seen here. */
+	if (load_relaxed(&kr->rx_waiters) != 0)
+		waitset_wake(root, &kr->rx_waiters, kr->wait_bits);
+}
+
+/* Ring `ring` (modulo their number) of the port at that index, if frames can be delivered there. */
+static struct kring *
+target_find(struct batch *b, uint32_t port_index, uint32_t ring)
+{
+	struct port *port = load_acquire(&b->sw->port[port_index]);
+	struct kring *kr;
+
+	if (port == NULL || port->gone)
+		return NULL;
+	kr = port->rx[ring % port->num_rx];
+	if (load_relaxed(&kr->open) == 0 || !os_region_ready(kr->region))
+		return NULL;
+	return kr;
+}
+
+static bool
+target_begin(struct target *t, struct kring *kr, struct actor *self, const struct lease_view *v, uint32_t slots)
+{
+	if (!lease_take(kr, self->id, v, slots, &t->start))
+		return false;
+	t->kr = kr;
+	t->shown = t->start;
+	t->index = pos_index(kr, t->start);
+	t->since = 0;
+	t->slots = slots;
+	t->packets = 0;
+	t->bytes = 0;
+	return true;
+}
+
+/* All packets of the batch are single fragments to one ring: the common case. */
+static void
+deliver_uniform(struct batch *b, struct kring *kr)
+{
+	struct lease_view v;
+	struct target t;
+	uint32_t n, i, done;
+
+	for (done = 0; done < b->n; done += n) {
+		do {
+			lease_look(kr, b->n - done, &v);
+			n = v.room < b->n - done ? v.room : b->n - done;
+			if (n == 0) {
+				counter_add(&kr->in.drops[DROP_NO_ROOM], b->n - done);
+				return;
+			}
+		} while (!target_begin(&t, kr, b->self, &v, n));
+		for (i = done; i < done + n; i++)
+			target_fill(&t, &b->frag[i], 1u << 8);
+		t.packets = n;
+		target_finish(&t, b->root);
+	}
+}
+
+/* A destination's packets: those sent to it alone and those sent to all, each list in order of the batch. */
+struct packet_lists {
+	uint32_t unicast, broadcast;		/* indexes of first fragments, or NO_PACKET */
+};
+
+static uint32_t
+lists_next(const struct batch *b, struct packet_lists *l)
+{
+	uint32_t *from = l->unicast < l->broadcast ? &l->unicast : &l->broadcast;
+	uint32_t i = *from;
+
+	if (i != NO_PACKET)
+		*from = b->frag[i].next;
+	return i;
+}
+
+/* How many slots the first packets of the lists need, as long as they fit; *packets counts them, *left those that do not fit. */
+static uint32_t
+lists_measure(const struct batch *b, struct packet_lists l, uint32_t room, uint32_t *packets, uint32_t *left)
+{
+	uint32_t i, slots = 0;
+	bool full = false;
+
+	*packets = *left = 0;
+	while ((i = lists_next(b, &l)) != NO_PACKET) {
+		full = full || slots + b->frag[i].count > room;
+		if (full) {
+			++*left;
+			continue;
+		}
+		slots += b->frag[i].count;
+		++*packets;
+	}
+	return slots;
+}
+
+static void
+packet_copy(struct batch *b, struct target *t, uint32_t first)
+{
+	uint32_t count = b->frag[first].count, j;
+
+	for (j = 0; j < count; j++)
+		target_fill(t, &b->frag[first + j], count << 8 | (j + 1 < count ? NS_MOREFRAG : 0));
+	t->packets++;
+}
+
+static void
+deliver_lists(struct batch *b, struct kring *kr, struct packet_lists l)
+{
+	struct lease_view v;
+	struct target t;
+	uint32_t slots, packets, left;
+
+	do {
+		lease_look(kr, b->n, &v);
+		slots = lists_measure(b, l, v.room, &packets, &left);
+		if (slots == 0)
+			break;
+	} while (!target_begin(&t, kr, b->self, &v, slots));
+	if (left > 0)
+		counter_add(&kr->in.drops[DROP_NO_ROOM], left);
+	if (slots == 0)
+		return;
+	while (packets-- > 0)
+		packet_copy(b, &t, lists_next(b, &l));
+	target_finish(&t, b->root);
+}
+
+struct batch_lists {
+	uint16_t first[VALE_PORTS + 2], last[VALE_PORTS + 2];
+	uint64_t used[4];			/* ports with unicast packets */
+	uint32_t dropped;
+};
+
+static void
+batch_sort(struct batch *b, struct batch_lists *l)
+{
+	uint32_t i;
+
+	bytes_zero(l->used, sizeof(l->used));
+	l->first[DST_BROADCAST] = NO_PACKET;
+	l->dropped = 0;
+	for (i = 0; i < b->n; i += b->frag[i].count) {
+		uint32_t d = b->frag[i].dst;
+		bool fresh = d == DST_BROADCAST ? l->first[d] == NO_PACKET : (l->used[d / 64] >> d % 64 & 1) == 0;
+
+		if (d == DST_DROP) {
+			l->dropped++;
+			continue;
+		}
+		if (fresh) {
+			l->first[d] = (uint16_t)i;
+			if (d != DST_BROADCAST)
+				l->used[d / 64] |= UINT64_C(1) << d % 64;
+		} else {
+			b->frag[l->last[d]].next = (uint16_t)i;
+		}
+		l->last[d] = (uint16_t)i;
+	}
+}
+
+static uint32_t
+list_length(const struct batch *b, uint32_t first)
+{
+	uint32_t n = 0;
+
+	for (; first != NO_PACKET; first = b->frag[first].next)
+		n++;
+	return n;
+}
+
+/* Packets to one port, and those to all: in order if both go to the same ring. True if the port took the broadcast. */
+static bool
+port_deliver(struct batch *b, uint32_t d, uint32_t unicast, uint32_t broadcast)
+{
+	struct kring *uni = unicast == NO_PACKET ? NULL : target_find(b, d, b->kr->id);
+	struct kring *all = broadcast == NO_PACKET ? NULL : target_find(b, d, 0);
+	struct packet_lists l = { unicast, broadcast };
+
+	if (unicast != NO_PACKET && uni == NULL)
+		drop(b->kr, DROP_FILTERED, list_length(b, unicast));
+	if (uni != NULL && uni == all) {
+		deliver_lists(b, uni, l);
+		return true;
+	}
+	if (uni != NULL)
+		deliver_lists(b, uni, (struct packet_lists){ unicast, NO_PACKET });
+	if (all != NULL)
+		deliver_lists(b, all, (struct packet_lists){ NO_PACKET, broadcast });
+	return all != NULL;
+}
+
+static void
+deliver_mixed(struct batch *b)
+{
+	struct batch_lists l;
+	uint32_t self = b->kr->port->sw_index, broadcast, word;
+	bool taken = false;
+
+	batch_sort(b, &l);
+	broadcast = l.first[DST_BROADCAST];
+	for (word = 0; word < 4; word++) {
+		uint64_t bits = l.used[word];
+
+		if (broadcast != NO_PACKET)
+			bits |= load_relaxed(&b->sw->active[word]);
+		while (bits != 0) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(bits), d = word * 64 + bit;
+			bool has = (l.used[word] >> bit & 1) != 0;
+
+			bits &= bits - 1;
+			if (d != self)
+				taken |= port_deliver(b, d, has ? l.first[d] : NO_PACKET, broadcast);
+		}
+	}
+	if (broadcast != NO_PACKET && !taken)
+		l.dropped += list_length(b, broadcast);
+	if (l.dropped > 0)
+		drop(b->kr, DROP_FILTERED, l.dropped);
+}
+
+static void
+batch_deliver(struct batch *b)
+{
+	struct kring *kr;
+
+	if (b->n == 0)
+		return;
+	if (!b->uniform || b->frag[0].dst == DST_BROADCAST) {
+		deliver_mixed(b);
+		return;
+	}
+	kr = b->frag[0].dst == DST_DROP ? NULL : target_find(b, b->frag[0].dst, b->kr->id);
+	if (kr == NULL)
+		drop(b->kr, DROP_FILTERED, b->n);
+	else
+		deliver_uniform(b, kr);
+}
+
+static void
+batch_count(struct batch *b)
+{
+	uint64_t packets = 0, bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < b->n; i++) {
+		packets += b->frag[i].count != 0;
+		bytes += b->frag[i].len;
+	}
+	counter_bump(&b->kr->own.packets, packets);
+	counter_bump(&b->kr->own.bytes, bytes);
+}
+
+void
+vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint32_t head)
+{
+	struct vale_switch *sw = load_acquire(&kr->port->sw);
+	uint32_t avail = index_diff(kr, head, kr->hwcur), i = kr->hwcur, n;
+	struct batch b;
+
+	if (sw == NULL) {
+		/* A port on no switch: nothing to send to. */
+		drop(kr, DROP_FILTERED, avail);
+		avail = 0;
+	}
+	b.root = root;
+	b.self = self;
+	b.kr = kr;
+	b.sw = sw;
+	b.src = 0;
+	b.dst = ~UINT64_C(0);
+	b.dst_port = DST_DROP;
+	b.stamp = avail > 0 ? fdb_stamp(&sw->fdb, os_seconds()) : 0;
+	for (; avail > 0; avail -= n) {
+		n = batch_gather(&b, i, avail);
+		batch_count(&b);
+		batch_deliver(&b);
+		i = index_add(kr, i, n);
+	}
+	kr->hwcur = head;
+	kr->hwtail = index_prev(kr, head);
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See inproc.h.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inproc.h"
+#include "../engine/nic.h"
+#include "../engine/os.h"
+
+#define REGIONS		1024
+#define SPACE		(UINT64_C(64) << 30)	/* address space for regions, bytes */
+
+static struct {
+	pthread_mutex_t lock;
+	struct arena_root *root;
+	struct {
+		void *base;
+		uint64_t size;
+	} region[REGIONS];
+	uint64_t space;			/* bytes of address space left */
+	uint64_t used;
+	long fail_after;
+	uint32_t clock_offset;
+	unsigned log_lines;
+	char log_last[512];
+} host = { .lock = PTHREAD_MUTEX_INITIALIZER, .space = SPACE, .fail_after = -1 };
+
+static _Thread_local struct actor *this_actor;
+
+/* --- os.h --- */
+
+static bool
+allocation_fails(void)
+{
+	if (host.fail_after < 0)
+		return false;
+	if (host.fail_after == 0)
+		return true;
+	host.fail_after--;
+	return false;
+}
+
+void *
+os_shared_alloc(size_t size)
+{
+	size_t rounded = (size + 127) & ~(size_t)127;
+	void *p;
+
+	if (allocation_fails())
+		return NULL;
+	p = aligned_alloc(128, rounded);
+	if (p == NULL)
+		return NULL;
+	memset(p, 0, rounded);
+	host.used += size;
+	return p;
+}
+
+void
+os_shared_free(void *p, size_t size)
+{
+	if (p != NULL)
+		host.used -= size;
+	free(p);
+}
+
+void *
+os_alloc(size_t size)
+{
+	return allocation_fails() ? NULL : calloc(1, size);
+}
+
+void
+os_free(void *p)
+{
+	free(p);
+}
+
+int
+os_format(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf, size, fmt, ap);
+	va_end(ap);
+	return n;
+}
+
+void
+os_log(enum os_log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level == OS_LOG_DEBUG)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(host.log_last, sizeof(host.log_last), fmt, ap);
+	va_end(ap);
+	__atomic_add_fetch(&host.log_lines, 1, __ATOMIC_RELAXED);
+	if (getenv("INPROC_VERBOSE") != NULL)
+		fprintf(stderr, "engine: %s\n", host.log_last);
+}
+
+int
+os_region_create(uint32_t no, uint32_t generation, uint64_t size, void **base)
+{
+	void *p;
+
+	if (no >= REGIONS || size > host.space || allocation_fails())
+		return -ENOMEM;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	host.region[no].base = p;
+	host.region[no].size = size;
+	host.space -= size;
+	*base = p;
+	return 0;
+}
+
+void
+os_region_destroy(uint32_t no)
+{
+	munmap(host.region[no].base, host.region[no].size);
+	host.space += host.region[no].size;
+}
+
+uint64_t
+os_region_space(void)
+{
+	return host.space;
+}
+
+bool
+os_region_ready(const struct region *r)
+{
+	return true;
+}
+
+uint32_t
+os_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint32_t)ts.tv_sec + __atomic_load_n(&host.clock_offset, __ATOMIC_RELAXED) + 1;
+}
+
+void
+os_wall_clock(int64_t *sec, int64_t *usec)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	*sec = ts.tv_sec;
+	*usec = ts.tv_nsec / 1000;
+}
+
+int
+os_copy_from_caller(void *dst, uint64_t src, size_t n)
+{
+	struct iovec to = { dst, n }, from = { (void *)(uintptr_t)src, n };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)n ? 0 : -EFAULT;
+}
+
+void
+os_wake(struct actor *a)
+{
+	if (__atomic_load_n(&a->sleep, __ATOMIC_RELAXED) == ACTOR_SLEEP_FUTEX)
+		syscall(SYS_futex, &a->wake, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+int
+os_nic_open(void *caller, struct port *port, const struct os_nic_params *params, char *why, size_t why_size)
+{
+	snprintf(why, why_size, "port %s: network interfaces are not served inside a program", port->name);
+	return -EOPNOTSUPP;
+}
+
+void
+os_nic_close(struct port *port)
+{
+}
+
+uint64_t
+os_nic_key(void *caller, const char *name)
+{
+	return 0;
+}
+
+int
+os_nic_sync(struct kring *kr, struct nic_ring *ring)
+{
+	return -ENXIO;
+}
+
+/* --- start and end --- */
+
+int
+inproc_start(void)
+{
+	return engine_init(1, &host.root);
+}
+
+int
+inproc_stop(void)
+{
+	inproc_thread_done();
+	engine_tick();
+	engine_fini();
+	host.root = NULL;
+	return host.used == 0 && host.space == SPACE ? 0 : -EBUSY;
+}
+
+struct arena_root *
+inproc_root(void)
+{
+	return host.root;
+}
+
+uint64_t
+inproc_memory_used(void)
+{
+	return host.used + (SPACE - host.space);
+}
+
+void
+inproc_fail_after(long n)
+{
+	host.fail_after = n;
+}
+
+void
+inproc_clock_advance(uint32_t seconds)
+{
+	__atomic_add_fetch(&host.clock_offset, seconds, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&host.lock);
+	engine_tick();
+	pthread_mutex_unlock(&host.lock);
+}
+
+unsigned
+inproc_log_lines(void)
+{
+	return __atomic_load_n(&host.log_lines, __ATOMIC_RELAXED);
+}
+
+const char *
+inproc_log_last(void)
+{
+	return host.log_last;
+}
+
+/* --- threads --- */
+
+static pthread_key_t actor_key;
+static pthread_once_t actor_once = PTHREAD_ONCE_INIT;
+
+static void
+actor_gone(void *arg)
+{
+	pthread_mutex_lock(&host.lock);
+	actor_free(arg);
+	pthread_mutex_unlock(&host.lock);
+}
+
+static void
+actor_key_create(void)
+{
+	pthread_key_create(&actor_key, actor_gone);
+}
+
+struct actor *
+inproc_actor(void)
+{
+	if (this_actor != NULL)
+		return this_actor;
+	pthread_once(&actor_once, actor_key_create);
+	pthread_mutex_lock(&host.lock);
+	if (actor_alloc(1, getpid(), (int)syscall(SYS_gettid), &this_actor) != 0)
+		abort();
+	pthread_mutex_unlock(&host.lock);
+	pthread_setspecific(actor_key, this_actor);
+	return this_actor;
+}
+
+void
+inproc_thread_done(void)
+{
+	if (this_actor == NULL)
+		return;
+	pthread_setspecific(actor_key, NULL);
+	actor_gone(this_actor);
+	this_actor = NULL;
+}
+
+void
+inproc_thread_die(void)
+{
+	inproc_thread_done();
+}
+
+/* --- descriptors --- */
+
+int
+inproc_open(struct inproc_fd *fd)
+{
+	int error;
+
+	memset(fd, 0, sizeof(*fd));
+	pthread_mutex_lock(&host.lock);
+	error = session_create(&fd->session);
+	if (error == 0)
+		fd->binding = session_binding(fd->session);
+	pthread_mutex_unlock(&host.lock);
+	return error;
+}
+
+void
+inproc_close(struct inproc_fd *fd)
+{
+	pthread_mutex_lock(&host.lock);
+	session_close(fd->session);
+	engine_tick();
+	pthread_mutex_unlock(&host.lock);
+	fd->session = NULL;
+}
+
+static int
+copy_in(void *ctx, void *dst, uint64_t src, size_t n)
+{
+	return os_copy_from_caller(dst, src, n);
+}
+
+static int
+copy_out(void *ctx, uint64_t dst, const void *src, size_t n)
+{
+	struct iovec from = { (void *)(uintptr_t)src, n }, to = { (void *)(uintptr_t)dst, n };
+
+	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) == (ssize_t)n ? 0 : -EFAULT;
+}
+
+static int
+control(struct inproc_fd *fd, unsigned long cmd, void *arg)
+{
+	static const struct request_io io = { .copy_in = copy_in, .copy_out = copy_out };
+	struct request *r = calloc(1, sizeof(*r));
+	struct why why = { "" };
+	int error;
+
+	if (r == NULL)
+		return -ENOMEM;
+	error = request_gather_ioctl(&io, (uint32_t)cmd, (uint64_t)(uintptr_t)arg, r);
+	if (error == 0)
+		error = request_check(&r->msg, r->len);
+	if (error == 0) {
+		pthread_mutex_lock(&host.lock);
+		error = session_request(fd->session, NULL, &r->msg, &why);
+		engine_tick();
+		pthread_mutex_unlock(&host.lock);
+		memcpy(fd->why, why.text, sizeof(fd->why));
+	}
+	error = request_writeback(&io, r, error);
+	free(r);
+	return error;
+}
+
+int
+inproc_ioctl(struct inproc_fd *fd, unsigned long cmd, void *arg)
+{
+	if (cmd == NIOCTXSYNC)
+		return binding_txsync(host.root, inproc_actor(), fd->binding);
+	if (cmd == NIOCRXSYNC)
+		return binding_rxsync(host.root, inproc_actor(), fd->binding);
+	return control(fd, cmd, arg);
+}
+
+void *
+inproc_memory(const struct inproc_fd *fd)
+{
+	struct region *r = session_region(fd->session);
+
+	return r == NULL ? NULL : r->base;
+}
+
+static void
+sleep_for(struct actor *a, int timeout_ms)
+{
+	struct timespec ts = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+
+	while (__atomic_load_n(&a->wake, __ATOMIC_ACQUIRE) == 0)
+		if (syscall(SYS_futex, &a->wake, FUTEX_WAIT_PRIVATE, 0, timeout_ms < 0 ? NULL : &ts, NULL, 0) != 0 && errno != EINTR)
+			break;
+}
+
+unsigned
+inproc_poll(struct inproc_fd *fd, unsigned events, int timeout_ms)
+{
+	struct actor *a = inproc_actor();
+	unsigned got = binding_poll(host.root, a, fd->binding, events);
+
+	while (got == 0 && timeout_ms != 0) {
+		__atomic_store_n(&a->sleep, ACTOR_SLEEP_FUTEX, __ATOMIC_RELAXED);
+		__atomic_store_n(&a->wake, 0, __ATOMIC_RELAXED);
+		binding_arm(host.root, a, fd->binding, events);
+		got = binding_poll(host.root, a, fd->binding, events);
+		if (got == 0) {
+			sleep_for(a, timeout_ms);
+			got = binding_poll(host.root, a, fd->binding, events);
+		}
+		binding_disarm(host.root, a, fd->binding, events);
+		__atomic_store_n(&a->sleep, ACTOR_SLEEP_NONE, __ATOMIC_RELAXED);
+		if (timeout_ms > 0)
+			break;
+	}
+	return got;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine inside one program: no daemon, no shared memory between processes. For tests, fuzzing and measurements of the engine alone.
+ * One instance per process. Requests may come from any thread (a lock orders them); the data path runs in the caller's thread as everywhere.
+ * Functions return 0 or -errno.
+ */
+#ifndef HOST_INPROC_H
+#define HOST_INPROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../engine/ctrl.h"
+#include "../engine/sync.h"
+
+/* A descriptor, as it were. */
+struct inproc_fd {
+	struct session *session;
+	struct binding *binding;
+	char why[240];			/* of the last failed request */
+};
+
+int inproc_start(void);
+/* Every descriptor must be closed, every thread gone. -EBUSY if memory of the engine is still in use: a leak. */
+int inproc_stop(void);
+
+int inproc_open(struct inproc_fd *fd);
+void inproc_close(struct inproc_fd *fd);
+/* NIOC* as with ioctl(2), with pointers into the caller's memory; bad pointers give -EFAULT. */
+int inproc_ioctl(struct inproc_fd *fd, unsigned long cmd, void *arg);
+/* Start of the region; NULL while not registered. */
+void *inproc_memory(const struct inproc_fd *fd);
+
+/* The calling thread's entry, made on first use; freed when the thread ends or by inproc_thread_done(). */
+struct actor *inproc_actor(void);
+void inproc_thread_done(void);
+/* Acts as if the calling thread died where it stands: its entry is recovered, the thread gets a new one. */
+void inproc_thread_die(void);
+
+/* poll(2) for one descriptor: events that are there, after at most timeout_ms (-1: no limit). */
+unsigned inproc_poll(struct inproc_fd *fd, unsigned events, int timeout_ms);
+
+struct arena_root *inproc_root(void);
+/* Bytes that the engine holds through os_shared_alloc, os_alloc and regions. */
+uint64_t inproc_memory_used(void);
+/* After n more allocations they fail, until set to -1. For tests of error paths. */
+void inproc_fail_after(long n);
+/* Seconds added to the engine's clock, for ageing. */
+void inproc_clock_advance(uint32_t seconds);
+/* Lines logged so far; the last one. */
+unsigned inproc_log_lines(void);
+const char *inproc_log_last(void);
+
+#endif /* HOST_INPROC_H */
