@@ -3,8 +3,9 @@
  * Checksum completion and segmentation of frames with a virtio-net header; contract in vnet_hdr.h.
  *
  * Every frame is made of a header template (it->hdr, patched per frame) and a piece of the payload. For a
- * plain frame the template is empty, or just the MAC addresses and an inserted VLAN tag. For UDP fragmentation
- * the template ends with the IP header, so that the UDP header travels as payload of the first fragment.
+ * plain frame the template is empty, or just the MAC addresses and an inserted VLAN tag. For UDP
+ * fragmentation the template ends with the IP header, so that the UDP header travels as payload of the
+ * first fragment.
  */
 #include "errno_abi.h"
 #include "vnet_hdr.h"
@@ -136,8 +137,10 @@ static void ip4_csum_store(uint8_t *ip)
 static uint32_t crc32c(const uint8_t *p, uint32_t len)
 {
 	static const uint32_t nibble[16] = {
-		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362,
+		0x7198540d,
+		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a,
+		0xf36e6f75,
 	};
 	uint32_t crc = 0xffffffff;
 
@@ -353,8 +356,9 @@ static int ufo_fragment_header(struct vnet_iter *it, const struct vnet_layout *l
 }
 
 /*
- * One datagram in IP fragments. The checksum covers all of it, so it is made here, once. The identification of
- * IPv6 fragments is made from the contents: whoever resumes at a later fragment must arrive at the same.
+ * One datagram in IP fragments. The checksum covers all of it, so it is made here, once. The
+ * identification of IPv6 fragments is made from the contents: whoever resumes at a later fragment must
+ * arrive at the same.
  */
 static int ufo_init(struct vnet_iter *it, const struct vnet_layout *l, uint32_t tag)
 {

@@ -33,9 +33,9 @@ struct vnet_source {
 	uint32_t hdr_len;		/* 0, VNET_HDR_LEN or VNET_HDR_LEN_MRG */
 	const struct vnet_frag *frags;	/* the frame, without the virtio-net header */
 	uint32_t nfrags;
-	bool tag_insert;		/* put a VLAN tag behind the MAC addresses; header offsets are without it */
+	bool tag_insert;		/* put a VLAN tag in; offsets in hdr do not count it */
 	uint16_t tag_tpid, tag_tci;	/* host byte order */
-	uint32_t max_frame;		/* longest frame to produce, VLAN tags (4 bytes each) not counted; 0: any */
+	uint32_t max_frame;		/* longest frame to produce, its VLAN tags not counted; 0: any */
 };
 
 enum vnet_kind {

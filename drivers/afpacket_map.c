@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* AF_PACKET, data side: mapping the rings, waiting, and the state of the link. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <linux/if_packet.h>
+
+#include "../engine/vnet_hdr.h"
+#include "afpacket.h"
+
+#define TX_RETRY_MS	1
+
+static uint8_t *ring_map(int fd, uint64_t bytes)
+{
+	uint8_t *p;
+
+	if (bytes == 0 || bytes > SIZE_MAX / 2)
+		return NULL;
+	/* The kernel refuses any length but the ring's own. */
+	p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, (size_t)bytes, MADV_DONTDUMP);
+	return p;
+}
+
+int afpacket_attach(const struct driver_shared *sh, const int *fds, struct afpacket_map *m)
+{
+	*m = (struct afpacket_map){
+		.rx_fd = fds[0], .tx_fd = fds[1],
+		.rx_block_size = load_relaxed(&sh->rx_block_size),
+		.rx_block_nr = load_relaxed(&sh->rx_block_nr),
+		.tx_frame_size = load_relaxed(&sh->tx_frame_size),
+		.tx_frame_nr = load_relaxed(&sh->tx_frame_nr),
+	};
+	/* Ring memory is addressed by these: everything in a block or frame must be aligned. */
+	if (m->rx_block_size % 4096 || m->tx_frame_size % 16 ||
+	    m->tx_frame_size < TX_DATA_OFFSET + VNET_HDR_LEN + ETH_HEADER)
+		return -EINVAL;
+	m->bounce = malloc(VNET_FRAME_MAX);
+	if (!m->bounce)
+		return -ENOMEM;
+	m->rx = ring_map(m->rx_fd, (uint64_t)m->rx_block_size * m->rx_block_nr);
+	if (!m->rx)
+		goto err_detach;
+	m->tx = ring_map(m->tx_fd, (uint64_t)m->tx_frame_size * m->tx_frame_nr);
+	if (!m->tx)
+		goto err_detach;
+	return 0;
+
+err_detach:
+	afpacket_detach(m);
+	return -EINVAL;
+}
+
+void afpacket_detach(struct afpacket_map *m)
+{
+	if (m->tx)
+		munmap(m->tx, (size_t)m->tx_frame_size * m->tx_frame_nr);
+	if (m->rx)
+		munmap(m->rx, (size_t)m->rx_block_size * m->rx_block_nr);
+	free(m->bounce);
+	m->rx = m->tx = m->bounce = NULL;
+}
+
+int afpacket_link(int fd, uint32_t ifindex)
+{
+	struct ifreq ifr;
+
+	memset(&ifr, 0, sizeof(ifr));
+	ifr.ifr_ifindex = (int)ifindex;
+	if (ioctl(fd, SIOCGIFNAME, &ifr) < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+		return errno == ENODEV || errno == ENXIO ? -ENXIO : -errno;
+	return ifr.ifr_flags & IFF_UP ? 0 : -ENETDOWN;
+}
+
+/* Has the frame that was filled last not been taken by the device yet? */
+static bool tx_left(const struct afpacket_map *m, const struct driver_queue *q)
+{
+	uint32_t last = (load_relaxed(&q->tx_slot) % m->tx_frame_nr + m->tx_frame_nr - 1) % m->tx_frame_nr;
+	const struct tpacket2_hdr *h = (const void *)(m->tx + (size_t)last * m->tx_frame_size);
+
+	return load_acquire(&h->tp_status) & TP_STATUS_SEND_REQUEST;
+}
+
+unsigned afpacket_pollfds(struct afpacket_map *m, struct driver_queue *q, short events, struct pollfd *pfds,
+			  int *timeout_ms)
+{
+	unsigned n = 0;
+
+	if (events & POLLIN)
+		pfds[n++] = (struct pollfd){ .fd = m->rx_fd, .events = POLLIN };
+	if (events & POLLOUT)
+		pfds[n++] = (struct pollfd){ .fd = m->tx_fd, .events = POLLOUT };
+	if (tx_left(m, q))
+		*timeout_ms = TX_RETRY_MS;
+	return n;
+}

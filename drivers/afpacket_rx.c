@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * AF_PACKET, data side: receiving.
+ *
+ * The kernel hands over blocks of packets. The position within them lies in the shared queue state,
+ * advanced after the frames it stands for are in the caller's slots, so that another process can go on
+ * from there. A packet may stand for many frames (segmentation); rx_segment tells how many of them have
+ * been delivered. Slots are hostile, and so are the kernel's ring and the queue state, since other
+ * processes can write both: every offset is checked against the block.
+ */
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+#include "../engine/vnet_hdr.h"
+#include "afpacket.h"
+
+#define TYPE_VLAN	0x8100
+
+/* One packet of a block, checked. */
+struct rx_packet {
+	struct vnet_frag frame;		/* in the kernel's ring */
+	uint8_t vnet[VNET_HDR_LEN];
+	bool tagged, cut;
+	uint16_t tpid, tci;
+	uint32_t next;			/* offset of the following packet from this one */
+	uint32_t sec, usec;
+};
+
+static uint32_t ring_room(const struct nic_ring *r)
+{
+	return r->to >= r->from ? r->to - r->from : r->to + r->num_slots - r->from;
+}
+
+static struct tpacket_block_desc *block_at(const struct afpacket_map *m, uint32_t block)
+{
+	return (void *)(m->rx + (size_t)block * m->rx_block_size);
+}
+
+/* Read the packet at offset in a block. -EIO if it does not lie within. */
+static int packet_load(const struct afpacket_map *m, uint32_t block, uint32_t offset, struct rx_packet *p)
+{
+	const uint8_t *base = (const uint8_t *)block_at(m, block) + offset;
+	const struct tpacket3_hdr *h = (const void *)base;
+	uint32_t room, status, mac, len;
+
+	if (offset % 8 || offset > m->rx_block_size - sizeof(*h))
+		return -EIO;
+	room = m->rx_block_size - offset;
+	mac = load_relaxed(&h->tp_mac);
+	len = load_relaxed(&h->tp_snaplen);
+	if (mac < sizeof(*h) + VNET_HDR_LEN || mac > room || len > room - mac)
+		return -EIO;
+	status = load_relaxed(&h->tp_status);
+	p->frame = (struct vnet_frag){ base + mac, len };
+	p->cut = len < load_relaxed(&h->tp_len);
+	__builtin_memcpy(p->vnet, base + mac - VNET_HDR_LEN, VNET_HDR_LEN);
+	p->tagged = status & TP_STATUS_VLAN_VALID;
+	p->tci = (uint16_t)load_relaxed(&h->hv1.tp_vlan_tci);
+	p->tpid = status & TP_STATUS_VLAN_TPID_VALID ? load_relaxed(&h->hv1.tp_vlan_tpid) : TYPE_VLAN;
+	p->next = load_relaxed(&h->tp_next_offset);
+	p->sec = load_relaxed(&h->tp_sec);
+	p->usec = load_relaxed(&h->tp_nsec) / 1000;
+	return 0;
+}
+
+/*
+ * Load the n slots from r->from on into idx[]. False if there is no room. Slots up to one with a bad
+ * index are given back empty, and the search goes on behind it.
+ */
+static bool slots_reserve(struct nic_ring *r, uint32_t n, uint32_t *idx)
+{
+	uint32_t i, k;
+
+again:
+	if (ring_room(r) < n)
+		return false;
+	for (i = r->from, k = 0; k < n; k++) {
+		uint64_t word = slot_load(&r->uslot[i]);
+
+		idx[k] = slot_idx(word);
+		i = i + 1 == r->num_slots ? 0 : i + 1;
+		if (idx[k] - 2u < r->buf_total - 2u)
+			continue;
+		r->drops[DROP_BAD_SLOT]++;
+		while (r->from != i) {
+			store_relaxed(&r->uslot[r->from].len, 0);
+			store_relaxed(&r->uslot[r->from].flags, 0);
+			r->from = r->from + 1 == r->num_slots ? 0 : r->from + 1;
+		}
+		goto again;
+	}
+	return true;
+}
+
+/* Describe what is in the n reserved slots, len bytes in all, and move on. */
+static void slots_publish(struct nic_ring *r, uint32_t n, const uint32_t *idx, uint32_t len)
+{
+	uint32_t part;
+
+	r->packets++;
+	r->bytes += len;
+	for (uint32_t k = 0; k < n; k++) {
+		part = len < r->buf_size ? len : r->buf_size;
+		slot_store(&r->uslot[r->from], slot_word(idx[k], part, k + 1 < n ? NS_MOREFRAG : 0));
+		len -= part;
+		r->from = r->from + 1 == r->num_slots ? 0 : r->from + 1;
+	}
+}
+
+/* Write the iterator's next frame, len bytes, to the buffers of n slots. */
+static void frame_write(const struct afpacket_map *m, struct nic_ring *r, struct vnet_iter *it, uint32_t n,
+			const uint32_t *idx, uint32_t len)
+{
+	uint32_t done = 0, part;
+
+	if (n == 1) {
+		vnet_iter_next(it, r->ubufs + (size_t)idx[0] * r->buf_size, r->buf_size);
+		return;
+	}
+	vnet_iter_next(it, m->bounce, VNET_FRAME_MAX);
+	for (uint32_t k = 0; k < n; k++, done += part) {
+		part = len - done < r->buf_size ? len - done : r->buf_size;
+		__builtin_memcpy(r->ubufs + (size_t)idx[k] * r->buf_size, m->bounce + done, part);
+	}
+}
+
+/*
+ * Deliver the frames of one packet, from number *segment on. Returns true if the packet is done with
+ * (delivered or dropped), false if there is no room for the frame *segment.
+ */
+static bool packet_deliver(const struct afpacket_map *m, const struct rx_packet *p, uint32_t mtu,
+			   struct nic_ring *r, uint32_t *segment)
+{
+	struct vnet_source src = {
+		.hdr = p->vnet, .hdr_len = VNET_HDR_LEN, .frags = &p->frame, .nfrags = 1,
+		.tag_insert = p->tagged, .tag_tpid = p->tpid, .tag_tci = p->tci,
+		.max_frame = mtu + ETH_HEADER,
+	};
+	uint32_t idx[NETMAP_MAX_FRAGS], len, n;
+	struct vnet_iter it;
+	int err;
+
+	if (p->cut || p->frame.len < ETH_HEADER) {
+		r->drops[p->cut ? DROP_TOO_LONG : DROP_RUNT]++;
+		return true;
+	}
+	err = vnet_iter_init(&it, &src);
+	if (err == -EMSGSIZE) {
+		/* The sender's frames are longer than our MTU: they came over the wire like this. */
+		src.max_frame = 0;
+		err = vnet_iter_init(&it, &src);
+	}
+	if (err) {
+		r->drops[DROP_BAD_HEADER]++;
+		return true;
+	}
+	vnet_iter_seek(&it, *segment);
+	while ((len = vnet_iter_len(&it)) != 0) {
+		n = (len + r->buf_size - 1) / r->buf_size;
+		if (n > NETMAP_MAX_FRAGS || n >= r->num_slots) {
+			r->drops[DROP_TOO_LONG]++;
+			vnet_iter_seek(&it, ++*segment);
+			continue;
+		}
+		if (!slots_reserve(r, n, idx))
+			return false;
+		frame_write(m, r, &it, n, idx, len);
+		slots_publish(r, n, idx, len);
+		++*segment;
+	}
+	return true;
+}
+
+/* What the kernel dropped since it was last asked, for want of room in its ring. */
+static void losses_count(const struct afpacket_map *m, struct driver_queue *q, struct nic_ring *r)
+{
+	struct tpacket_stats_v3 stats;
+	socklen_t len = sizeof(stats);
+
+	store_relaxed(&q->rx_stats_due, 0);
+	if (getsockopt(m->rx_fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) == 0)
+		r->drops[DROP_DEVICE] += stats.tp_drops;
+}
+
+/* Start on the current block. False if it is still the kernel's. */
+static bool block_open(const struct afpacket_map *m, struct driver_queue *q, uint32_t block,
+		       struct nic_ring *r)
+{
+	struct tpacket_block_desc *b = block_at(m, block);
+	/* Acquire: what is in the block is read after the kernel has let go of it. */
+	uint32_t status = load_acquire(&b->hdr.bh1.block_status);
+
+	if (!(status & TP_STATUS_USER))
+		return false;
+	if (status & TP_STATUS_LOSING)
+		losses_count(m, q, r);
+	store_relaxed(&q->rx_segment, 0);
+	store_relaxed(&q->rx_offset, load_relaxed(&b->hdr.bh1.offset_to_first_pkt));
+	store_relaxed(&q->rx_left, load_relaxed(&b->hdr.bh1.num_pkts));
+	return true;
+}
+
+/*
+ * Emptied first: if we die on the way, whoever comes to this block again finds nothing in it and just
+ * lets go.
+ */
+static void block_release(const struct afpacket_map *m, struct driver_queue *q, uint32_t block)
+{
+	struct tpacket_hdr_v1 *h = &block_at(m, block)->hdr.bh1;
+
+	store_relaxed(&h->num_pkts, 0);
+	store_relaxed(&q->rx_left, 0);
+	store_relaxed(&q->rx_block, block + 1 == m->rx_block_nr ? 0 : block + 1);
+	store_relaxed(&q->rx_stats_due, 1);
+	/* Release: all reading of the block is over before the kernel may write to it. */
+	store_release(&h->block_status, TP_STATUS_KERNEL);
+}
+
+/* Deliver the packets of the current block. True if all of them were, false if room ran out. */
+static bool block_read(const struct afpacket_map *m, struct driver_queue *q, uint32_t block, uint32_t mtu,
+		       struct nic_ring *r)
+{
+	uint32_t left = load_relaxed(&q->rx_left), offset = load_relaxed(&q->rx_offset);
+	uint32_t segment = load_relaxed(&q->rx_segment);
+	struct rx_packet p;
+	bool done = true;
+
+	if (left > m->rx_block_size / sizeof(struct tpacket3_hdr))
+		left = 0;	/* no block holds so many: the shared state is spoilt */
+	while (left) {
+		if (packet_load(m, block, offset, &p) < 0) {
+			r->drops[DROP_BAD_HEADER]++;
+			left = 0;
+			break;
+		}
+		done = packet_deliver(m, &p, mtu, r, &segment);
+		r->ts_sec = p.sec;
+		r->ts_usec = p.usec;
+		if (!done)
+			break;
+		offset += p.next;
+		segment = 0;
+		left--;
+	}
+	store_relaxed(&q->rx_segment, segment);
+	store_relaxed(&q->rx_offset, offset);
+	store_relaxed(&q->rx_left, left);
+	return done;
+}
+
+/* Nothing to read: is that because the link is dead? */
+static int link_check(const struct afpacket_map *m, const struct driver_shared *sh, struct driver_queue *q)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (!load_relaxed(&q->rx_error) &&
+	    (getsockopt(m->rx_fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err == 0))
+		return 0;
+	err = afpacket_link(m->rx_fd, load_relaxed(&sh->ifindex));
+	store_relaxed(&q->rx_error, (uint32_t)-err);
+	return err;
+}
+
+int afpacket_rxsync(struct afpacket_map *m, struct driver_shared *sh, struct driver_queue *q,
+		    struct nic_ring *r)
+{
+	uint32_t mtu = load_relaxed(&sh->mtu), block;
+
+	while (r->from != r->to) {
+		block = load_relaxed(&q->rx_block) % m->rx_block_nr;
+		if (load_relaxed(&q->rx_left) == 0 && !block_open(m, q, block, r)) {
+			if (load_relaxed(&q->rx_stats_due))
+				losses_count(m, q, r);
+			return link_check(m, sh, q);
+		}
+		if (!block_read(m, q, block, mtu, r))
+			break;
+		block_release(m, q, block);
+	}
+	return 0;
+}

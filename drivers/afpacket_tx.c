@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * AF_PACKET, data side: sending.
+ *
+ * Slots and buffers are hostile: each slot is loaded once, all of a frame's slots are checked before any
+ * byte is copied. The kernel's ring is shared with other processes that drive this queue in turn; what
+ * they may write there (a wrong status) can at worst make this queue stop.
+ */
+#include <errno.h>
+#include <string.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+#include "../engine/vnet_hdr.h"
+#include "afpacket.h"
+
+#define KICKS_MAX	16	/* calls to the kernel in one go while it takes a part each time */
+
+#define TYPE_VLAN	0x8100
+#define TYPE_QINQ	0x88a8
+
+/* A frame as its slots describe it: checked copies. */
+struct tx_frame {
+	uint32_t slots;			/* it takes up so many in the ring */
+	uint32_t len;
+	uint32_t nfrags;
+	uint64_t word[NETMAP_MAX_FRAGS];	/* slots as they were loaded */
+};
+
+static struct tpacket2_hdr *tx_header(const struct afpacket_map *m, uint32_t slot)
+{
+	return (void *)(m->tx + (size_t)slot * m->tx_frame_size);
+}
+
+static bool tx_available(const struct tpacket2_hdr *h)
+{
+	return !(load_acquire(&h->tp_status) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING));
+}
+
+static uint32_t slot_after(const struct nic_ring *r, uint32_t i)
+{
+	return i + 1 == r->num_slots ? 0 : i + 1;
+}
+
+/*
+ * Load the slots of the frame at r->from. Returns -EAGAIN if its end is not there yet, a drop reason if
+ * it must be dropped, DROP_REASONS if it is fine. A chain beyond the limit is cut where the slots end.
+ */
+static int tx_frame_load(const struct nic_ring *r, struct tx_frame *f)
+{
+	int verdict = DROP_REASONS;
+	uint32_t i = r->from, len;
+	uint64_t word;
+
+	f->slots = f->len = f->nfrags = 0;
+	for (;;) {
+		if (i == r->to) {
+			if (f->slots > NETMAP_MAX_FRAGS)
+				return DROP_BAD_CHAIN;
+			return -EAGAIN;
+		}
+		word = slot_load(&r->uslot[i]);
+		len = slot_len(word);
+		f->slots++;
+		if (slot_idx(word) - 2u >= r->buf_total - 2u || len > r->buf_size)
+			verdict = DROP_BAD_SLOT;
+		if (f->nfrags < NETMAP_MAX_FRAGS)
+			f->word[f->nfrags++] = word;
+		else
+			verdict = DROP_BAD_CHAIN;
+		f->len += len;
+		if (!(slot_flags(word) & NS_MOREFRAG))
+			return verdict;
+		i = slot_after(r, i);
+	}
+}
+
+/* Take the slots of a frame out of the ring. */
+static void tx_frame_take(struct nic_ring *r, const struct tx_frame *f)
+{
+	for (uint32_t n = 0; n < f->slots; n++) {
+		struct netmap_slot *uslot = &r->uslot[r->from];
+
+		if (n < f->nfrags && (slot_flags(f->word[n]) & (NS_BUF_CHANGED | NS_REPORT)))
+			store_relaxed(&uslot->flags, slot_flags(f->word[n]) & ~(NS_BUF_CHANGED | NS_REPORT));
+		r->from = slot_after(r, r->from);
+	}
+}
+
+/* How long may the frame be that starts with these bytes? 4 more for each tag. */
+static uint32_t tx_limit(const uint8_t *frame, uint32_t len, uint32_t mtu)
+{
+	uint32_t limit = mtu + ETH_HEADER, type;
+
+	for (uint32_t at = 12; at + 2 <= len && limit < len; at += VLAN_TAG) {
+		type = (uint32_t)frame[at] << 8 | frame[at + 1];
+		if (type != TYPE_VLAN && type != TYPE_QINQ)
+			break;
+		limit += VLAN_TAG;
+	}
+	return limit;
+}
+
+/* Copy a frame behind its empty virtio-net header. Returns a drop reason, or DROP_REASONS. */
+static int tx_frame_copy(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f,
+			 uint32_t mtu, struct tpacket2_hdr *h)
+{
+	uint8_t *start = (uint8_t *)h + TX_DATA_OFFSET, *at = start + VNET_HDR_LEN;
+	uint32_t len;
+
+	if (f->len < ETH_HEADER)
+		return DROP_RUNT;
+	if (f->len > m->tx_frame_size - TX_DATA_OFFSET - VNET_HDR_LEN)
+		return DROP_TOO_LONG;
+	memset(start, 0, VNET_HDR_LEN);
+	for (uint32_t i = 0; i < f->nfrags; i++) {
+		len = slot_len(f->word[i]);
+		memcpy(at, r->ubufs + (size_t)slot_idx(f->word[i]) * r->buf_size, len);
+		at += len;
+	}
+	if (f->len > tx_limit(start + VNET_HDR_LEN, f->len, mtu))
+		return DROP_TOO_LONG;
+	h->tp_len = f->len + VNET_HDR_LEN;
+	return DROP_REASONS;
+}
+
+/*
+ * A process that died between a frame's request and the step to the next slot has left the slot
+ * requested. It is told from a full ring by the slot behind it: in a full one, the kernel has not come to
+ * that either.
+ */
+static void tx_resume(const struct afpacket_map *m, struct driver_queue *q)
+{
+	uint32_t slot = load_relaxed(&q->tx_slot) % m->tx_frame_nr;
+	uint32_t after = slot + 1 == m->tx_frame_nr ? 0 : slot + 1;
+
+	if ((load_acquire(&tx_header(m, slot)->tp_status) & TP_STATUS_SEND_REQUEST) &&
+	    !(load_acquire(&tx_header(m, after)->tp_status) & TP_STATUS_SEND_REQUEST))
+		store_relaxed(&q->tx_slot, after);
+}
+
+/* Put as many frames into the kernel's ring as it has room for. Returns whether it got any. */
+static bool tx_fill(const struct afpacket_map *m, uint32_t mtu, struct driver_queue *q, struct nic_ring *r)
+{
+	uint32_t slot = load_relaxed(&q->tx_slot) % m->tx_frame_nr;
+	struct tx_frame f;
+	bool any = false;
+	int verdict;
+
+	while (r->from != r->to) {
+		struct tpacket2_hdr *h = tx_header(m, slot);
+
+		if (!tx_available(h))
+			break;
+		verdict = tx_frame_load(r, &f);
+		if (verdict == -EAGAIN)
+			break;
+		if (verdict == DROP_REASONS)
+			verdict = tx_frame_copy(m, r, &f, mtu, h);
+		tx_frame_take(r, &f);
+		if (verdict != DROP_REASONS) {
+			r->drops[verdict]++;
+			continue;
+		}
+		r->packets++;
+		r->bytes += f.len;
+		/* The kernel sees the frame and its length before it sees the request. */
+		store_release(&h->tp_status, TP_STATUS_SEND_REQUEST);
+		slot = slot + 1 == m->tx_frame_nr ? 0 : slot + 1;
+		store_relaxed(&q->tx_slot, slot);
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Let the kernel send what is in its ring. -EAGAIN if the device has no room now; frames then stay in the
+ * ring, in order, for the next time.
+ */
+static int tx_kick(const struct afpacket_map *m, const struct driver_queue *q)
+{
+	uint32_t slot = load_relaxed(&q->tx_slot) % m->tx_frame_nr;
+	const struct tpacket2_hdr *last = tx_header(m, slot ? slot - 1 : m->tx_frame_nr - 1);
+
+	for (int i = 0; i < KICKS_MAX; i++) {
+		if (!(load_acquire(&last->tp_status) & TP_STATUS_SEND_REQUEST))
+			return 0;
+		if (send(m->tx_fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno == EINTR)
+			continue;
+		switch (errno) {
+		case ENETDOWN:
+		case ENXIO:
+			return -errno;
+		default:
+			return -EAGAIN;
+		}
+	}
+	return -EAGAIN;
+}
+
+int afpacket_txsync(struct afpacket_map *m, struct driver_shared *sh, struct driver_queue *q,
+		    struct nic_ring *r)
+{
+	uint32_t mtu = load_relaxed(&sh->mtu);
+	int err;
+
+	if (load_relaxed(&q->tx_error)) {
+		err = afpacket_link(m->tx_fd, load_relaxed(&sh->ifindex));
+		if (err)
+			return err;
+		store_relaxed(&q->tx_error, 0);
+	}
+	if (mtu > m->tx_frame_size)
+		mtu = m->tx_frame_size;
+	tx_resume(m, q);
+	do {
+		bool any = tx_fill(m, mtu, q, r);
+
+		err = tx_kick(m, q);
+		if (!any)
+			break;
+	} while (err == 0 && r->from != r->to);
+	if (err == -ENETDOWN || err == -ENXIO) {
+		store_relaxed(&q->tx_error, (uint32_t)-err);
+		return err;
+	}
+	return 0;
+}
