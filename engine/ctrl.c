@@ -114,7 +114,6 @@ request_name(uint16_t type)
 		[NETMAP_REQ_VALE_ATTACH] = "attaching a port to a switch is",
 		[NETMAP_REQ_VALE_DETACH] = "detaching a port from a switch is",
 		[NETMAP_REQ_PORT_HDR_SET] = "setting a virtio-net header length is",
-		[NETMAP_REQ_PORT_HDR_GET] = "asking for a virtio-net header length is",
 		[NETMAP_REQ_VALE_NEWIF] = "creating a persistent VALE port is",
 		[NETMAP_REQ_VALE_DELIF] = "destroying a persistent VALE port is",
 		[NETMAP_REQ_VALE_POLLING_ENABLE] = "polling of an attached port is",
@@ -143,6 +142,8 @@ request_dispatch(struct session *s, void *caller, struct request_msg *msg, struc
 		return request_port_info(caller, msg, why);
 	case NETMAP_REQ_POOLS_INFO_GET:
 		return request_pools_info(caller, msg, why);
+	case NETMAP_REQ_PORT_HDR_GET:
+		return request_port_hdr_get(caller, msg, why);
 	case NETMAP_REQ_VALE_LIST:
 		return request_vale_list(msg, why);
 	default:

@@ -87,6 +87,21 @@ request_pools_info(void *caller, struct request_msg *msg, struct why *why)
 	return 0;
 }
 
+int
+request_port_hdr_get(void *caller, struct request_msg *msg, struct why *why)
+{
+	struct nmreq_port_hdr *hdr = request_body(msg);
+	const struct port_want want = { .mode = NR_REG_ALL_NIC };
+	struct port *p;
+	int error = port_open(caller, msg->hdr.nr_name, &want, false, &p, why);
+
+	if (error != 0)
+		return error;
+	hdr->nr_hdr_len = p->hdr_len;
+	port_drop(p);
+	return 0;
+}
+
 /* --- VALE_LIST --- */
 
 #define NO_PORT_INDEX	255u
@@ -108,7 +123,8 @@ list_named(struct request_msg *msg, struct nmreq_vale_list *list, struct why *wh
 		i++;
 	}
 	bytes_zero(name + i, sizeof(name) - i);
-	sw = vale_find(name);
+	/* A name that does not fit is that of no switch. */
+	sw = full[i] == '\0' || full[i] == ':' ? vale_find(name) : NULL;
 	if (sw == NULL) {
 		os_format(why->text, sizeof(why->text), "%s: there is no switch %s", full, name);
 		return -ENOENT;

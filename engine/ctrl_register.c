@@ -259,6 +259,33 @@ register_check_mode(const struct session *s, const struct request_msg *msg, cons
 	return 0;
 }
 
+/* Which option stands in the way. Asking for one claims it, so it is put back as it was. */
+static const char *
+option_refusal(struct request_msg *msg)
+{
+	static const struct {
+		uint32_t type;
+		const char *text;
+	} known[] = {
+		{ NETMAP_REQ_OPT_EXTMEM, "the option for external memory is not supported yet" },
+		{ NETMAP_REQ_OPT_CSB, "the option for CSB mode is not supported yet" },
+		{ NETMAP_REQ_OPT_OFFSETS, "the option for offsets is not supported yet" },
+		{ NETMAP_REQ_OPT_SYNC_KLOOP_EVENTFDS, "the sync loop's eventfds option does not go with this request" },
+		{ NETMAP_REQ_OPT_SYNC_KLOOP_MODE, "the sync loop's mode option does not go with this request" },
+	};
+	uint32_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct nmreq_option *opt = request_option(msg, known[i].type);
+
+		if (opt == NULL)
+			continue;
+		opt->nro_status = EOPNOTSUPP;
+		return known[i].text;
+	}
+	return "the request has an option of an unknown type";
+}
+
 /* Takes rings, a netmap_if and extra buffers of a port that is held already. */
 static int
 port_bind(struct session *s, struct port *p, struct request_msg *msg, struct nmreq_register *reg, struct why *why)
@@ -272,7 +299,7 @@ port_bind(struct session *s, struct port *p, struct request_msg *msg, struct nmr
 	if (error == 0 && p->hdr_len != 0 && (reg->nr_flags & NR_ACCEPT_VNET_HDR) == 0)
 		error = refuse(why, p, -EIO, "frames carry a virtio-net header here, and NR_ACCEPT_VNET_HDR was not given");
 	if (error == 0 && request_unclaimed(msg))
-		error = refuse(why, p, -EOPNOTSUPP, "an option of this request is not supported yet");
+		error = refuse(why, p, -EOPNOTSUPP, option_refusal(msg));
 	if (error == 0)
 		error = nifp_create(s, p, &c, why);
 	if (error != 0)

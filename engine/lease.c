@@ -9,16 +9,19 @@ lease_look(struct kring *kr, uint32_t want, struct lease_view *v)
 {
 	uint64_t used, cursor;
 
-	v->word = load_acquire(&kr->reserve);
-	used = pos_diff(kr, lease_pos(v->word), load_relaxed(&kr->released_seen));
-	/* More in use than the ring holds: another sender saw a newer reservation word than we did, or the other way round. */
-	if (used >= kr->num_slots || kr->num_slots - 1 - used < want) {
+	do {
+		v->word = load_acquire(&kr->reserve);
+		/* Pairs with the release below: what orders our writes after the consumer's reads came to us through another sender. */
+		used = pos_diff(kr, lease_pos(v->word), load_acquire(&kr->released_seen));
+		if (used < kr->num_slots && kr->num_slots - 1 - used >= want)
+			break;
 		/* Pairs with the consumer's release: its reads of the slots come before we write them. */
 		cursor = load_acquire(&kr->released);
-		store_relaxed(&kr->released_seen, cursor);
+		store_release(&kr->released_seen, cursor);
 		used = pos_diff(kr, lease_pos(v->word), cursor);
-	}
-	v->room = used >= kr->num_slots ? 0 : kr->num_slots - 1 - (uint32_t)used;
+		/* The consumer is past our word: others reserved, filled and lost to it what came since. The ring is not full, the word is old. */
+	} while (used >= kr->num_slots);
+	v->room = kr->num_slots - 1 - (uint32_t)used;
 }
 
 /* The lease that `word` names must have its record before the word is overwritten. */
@@ -32,10 +35,19 @@ lease_record_holder(struct kring *kr, uint64_t word)
 		return;
 	start = lease_pos(word) >= count ? lease_pos(word) - count : lease_pos(word) + kr->pos_mod - count;
 	record = &kr->lease[pos_index(kr, start)];
-	old = load_acquire(record);
-	/* It has one if its owner finished out of turn, or another reserver was here. Losing the race means the same. */
-	if (lease_pos(old) != start || lease_count(old) != count)
-		atomic_cas(record, &old, lease_word(start, lease_owner(word), count));
+	do {
+		old = load_acquire(record);
+		/*
+		 * If the word is an old one, the place may belong to a later lease by now: keep off it. If it was the ring's word after we read the
+		 * record, then whoever replaced it since wrote that record first, and our exchange fails.
+		 */
+		if (load_acquire(&kr->reserve) != word)
+			return;
+		/* It has one if its owner finished out of turn, or another reserver was here. */
+		if (lease_pos(old) == start && lease_count(old) == count)
+			return;
+		/* Fails also for a late exchange of somebody with an older word: look again. */
+	} while (!atomic_cas(record, &old, lease_word(start, lease_owner(word), count)));
 }
 
 bool
@@ -55,7 +67,8 @@ lease_take(struct kring *kr, uint32_t owner, const struct lease_view *v, uint32_
 bool
 lease_publish_part(struct kring *kr, uint64_t shown, uint32_t n)
 {
-	if (load_relaxed(&kr->published) != shown)
+	/* Acquire: who sees our tail sees also what its earlier owners filled before they set the one that we found. */
+	if (load_acquire(&kr->published) != shown)
 		return false;
 	/* The consumer that sees the new tail sees the slots behind it. */
 	store_release(&kr->published, pos_add(kr, shown, n));
@@ -85,7 +98,8 @@ lease_finish(struct kring *kr, uint64_t start, uint32_t n, uint64_t shown)
 {
 	uint64_t end = pos_add(kr, start, n);
 
-	if (load_relaxed(&kr->published) == shown) {
+	/* Acquire: as in lease_publish_part. */
+	if (load_acquire(&kr->published) == shown) {
 		/* All before us is published, and nobody else moves the tail from here: one store. */
 		store_release(&kr->published, end);
 		/* A later lease may finish right now: either it sees our tail, or we see its record. Also orders the look for sleepers. */

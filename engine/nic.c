@@ -42,7 +42,7 @@ nic_txsync(struct kring *kr, uint32_t head)
 		error = os_nic_sync(kr, &r);
 	nic_ring_count(kr, &r);
 	if (r.from < kr->num_slots)
-		kr->hwcur = r.from;
+		store_relaxed(&kr->hwcur, r.from);
 	kr->hwtail = index_prev(kr, kr->hwcur);
 	return error;
 }

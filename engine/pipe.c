@@ -21,32 +21,52 @@ slots_take_back(struct kring *kr, struct kring *rx)
 	if (unlikely(n >= kr->num_slots))
 		return;
 	for (; n > 0; n--, i = index_next(kr, i)) {
+		uint64_t word = slot_load(&rx->uslot[i]);
+
 		kr->uslot[i].ptr = slot_load_ptr(&rx->uslot[i]);
-		slot_store(&kr->uslot[i], slot_load(&rx->uslot[i]));
+		/* A receiver that spoiled its slot: the sender keeps what it sent. */
+		if (likely(slot_idx_valid(kr, slot_idx(word)) && slot_len(word) <= kr->buf_size))
+			slot_store(&kr->uslot[i], word);
 	}
 	kr->hwtail = index_add(kr, kr->hwtail, (uint32_t)pos_diff(kr, returned, kr->own_free));
 	kr->own_free = returned;
 }
 
-/* Passes one slot on; a slot that breaks the rules arrives empty, in the buffer that was there. */
+/*
+ * Passes one slot on; a slot that breaks the rules arrives empty, in the buffer that was there, and is counted in `bad`. Passing it again, while its
+ * packet is not complete, does no harm.
+ */
 static inline uint64_t
-slot_pass(struct kring *kr, struct kring *rx, uint32_t i)
+slot_pass(struct kring *kr, struct kring *rx, uint32_t i, uint32_t bad[2])
 {
 	struct netmap_slot *from = &kr->uslot[i], *to = &rx->uslot[i];
 	uint64_t word = slot_load(from), ptr = slot_load_ptr(from);
 
 	if (unlikely(!slot_idx_valid(kr, slot_idx(word)) || slot_len(word) > kr->buf_size)) {
-		enum drop_reason why = slot_idx_valid(kr, slot_idx(word)) ? DROP_TOO_LONG : DROP_BAD_SLOT;
 		uint64_t there = slot_load(to);
 
-		counter_bump(&kr->own.drops[why], 1);
+		bad[slot_idx_valid(kr, slot_idx(word))]++;
 		word = slot_word(slot_idx(there), 0, slot_flags(word) & NS_MOREFRAG);
 	}
 	to->ptr = ptr;
 	slot_store(to, word);
-	if (unlikely((slot_flags(word) & NS_BUF_CHANGED) != 0))
-		slot_store(from, word & ~((uint64_t)NS_BUF_CHANGED << 48));
 	return word;
+}
+
+/* The flag has gone with the slots [from, to). */
+static void __attribute__((noinline))
+buf_changed_clear(struct kring *kr, uint32_t from, uint32_t to)
+{
+	for (; from != to; from = index_next(kr, from))
+		slot_store(&kr->uslot[from], slot_load(&kr->uslot[from]) & ~((uint64_t)NS_BUF_CHANGED << 48));
+}
+
+static void __attribute__((noinline))
+bad_slots_count(struct kring *kr, uint32_t bad[2])
+{
+	counter_bump(&kr->own.drops[DROP_BAD_SLOT], bad[0]);
+	counter_bump(&kr->own.drops[DROP_TOO_LONG], bad[1]);
+	bad[0] = bad[1] = 0;
 }
 
 void
@@ -55,12 +75,14 @@ pipe_txsync(struct arena_root *root, struct kring *kr, uint32_t head)
 	struct kring *rx = kr->peer;
 	uint32_t i = kr->hwcur, done = kr->hwcur, slots = index_diff(kr, head, kr->hwcur);
 	uint64_t packets = 0, bytes = 0, open_bytes = 0;
+	uint32_t bad[2] = { 0, 0 }, flags = 0;
 
 	for (; slots > 0; slots--) {
-		uint64_t word = slot_pass(kr, rx, i);
+		uint64_t word = slot_pass(kr, rx, i, bad);
 
 		i = index_next(kr, i);
 		open_bytes += slot_len(word);
+		flags |= slot_flags(word);
 		if (unlikely((slot_flags(word) & NS_MOREFRAG) != 0))
 			continue;
 		/* A packet is complete. An unfinished one stays here until its last slot comes. */
@@ -68,14 +90,20 @@ pipe_txsync(struct arena_root *root, struct kring *kr, uint32_t head)
 		packets++;
 		bytes += open_bytes;
 		open_bytes = 0;
+		if (unlikely((bad[0] | bad[1]) != 0))
+			bad_slots_count(kr, bad);
 	}
 	if (packets > 0) {
+		if (unlikely((flags & NS_BUF_CHANGED) != 0))
+			buf_changed_clear(kr, kr->hwcur, done);
 		kr->own_pos = pos_add(kr, kr->own_pos, index_diff(kr, done, kr->hwcur));
-		kr->hwcur = done;
+		store_relaxed(&kr->hwcur, done);
 		/* The receiver that sees the tail sees the slots. */
 		store_release(&rx->published, kr->own_pos);
 		counter_bump(&kr->own.packets, packets);
 		counter_bump(&kr->own.bytes, bytes);
+		counter_bump(&rx->in.packets, packets);
+		counter_bump(&rx->in.bytes, bytes);
 		/* Either the receiver's last look saw our tail, or we see that it sleeps. */
 		fence_full();
 		if (load_relaxed(&rx->rx_waiters) != 0)

@@ -14,8 +14,7 @@
 #define PIPE_SLOTS_MAX		4096u
 #define PIPE_RINGS_MAX		256u
 #define EXTRA_BUFS_MAX		(128u * 4096u)
-#define PIPES_RESERVED		64u		/* room in a port's region */
-#define PIPES_RESERVED_PARENT	128u		/* in that of a parent that exists for its pipes */
+#define PIPES_RESERVED		128u		/* room in a port's region, twice the number that programs may count on */
 #define NIC_REGION_ID		1u		/* interfaces share one region, so that buffers can be swapped between them */
 #define NIC_REGION_RINGS	256u
 #define NIC_REGION_BUFS		163840u
@@ -242,7 +241,7 @@ vale_open(struct opening *o, const char *name, size_t len, const char *switch_na
 	p->num_rx = (uint16_t)choose(o->want->rx_rings, 1, 1, VALE_RINGS_MAX);
 	p->tx_slots = choose(o->want->tx_slots, SLOTS_MIN, VALE_SLOTS, VALE_SLOTS_MAX);
 	p->rx_slots = choose(o->want->rx_slots, SLOTS_MIN, VALE_SLOTS, VALE_SLOTS_MAX);
-	error = region_for(o, p, switch_name != NULL ? PIPES_RESERVED : PIPES_RESERVED_PARENT, &p->region);
+	error = region_for(o, p, PIPES_RESERVED, &p->region);
 	if (error != 0)
 		goto err_port;
 	p->max_frame = p->region->pool[POOL_BUF].obj_size;
@@ -347,6 +346,8 @@ nic_resolve(struct opening *o, struct port **out)
 	}
 	if (key == 0)
 		return absent(o, "network interface", -ENXIO);
+	if (!o->create)
+		return absent(o, "open network interface", -ENXIO);
 	return nic_open(o, base, key, out);
 }
 

@@ -38,9 +38,9 @@ uring_fill(struct kring *kr, struct why *why)
 
 		if (idx == 0) {
 			os_format(why->text, sizeof(why->text),
-				"port %s: the buffer pool of memory region %u (made for %s) is short of %u buffers for ring %u; "
+				"port %s: the buffer pool of memory region %u (made for %s) has %u free of the %u buffers for ring %u; "
 				"close other descriptors of the region, or use fewer slots, rings or extra buffers", kr->port->name,
-				r->id, r->owner, kr->num_slots - i, kr->id);
+				r->id, r->owner, i, kr->num_slots, kr->id);
 			while (i-- > 0)
 				region_buf_free(r, kr->uslot[i].buf_idx);
 			return -ENOMEM;

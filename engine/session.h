@@ -23,6 +23,7 @@ void session_unregister(struct session *s);
 /* ctrl_info.c: requests that change nothing. */
 int request_port_info(void *caller, struct request_msg *msg, struct why *why);
 int request_pools_info(void *caller, struct request_msg *msg, struct why *why);
+int request_port_hdr_get(void *caller, struct request_msg *msg, struct why *why);
 int request_vale_list(struct request_msg *msg, struct why *why);
 void port_tell_numbers(const struct port *p, uint32_t *tx_slots, uint32_t *rx_slots, uint16_t *tx_rings, uint16_t *rx_rings);
 

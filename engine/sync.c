@@ -38,7 +38,7 @@ ring_release(struct kring *kr)
 static void
 uring_show_tail(struct kring *kr)
 {
-	kr->rtail = kr->hwtail;
+	store_relaxed(&kr->rtail, kr->hwtail);
 	/* The slots behind the tail are visible to whoever sees it: other threads may read it without a sync. */
 	store_release(&kr->uring->tail, kr->rtail);
 }
@@ -53,7 +53,7 @@ uring_restore(struct kring *kr, uint32_t head, uint32_t cur)
 	store_relaxed(&kr->uring->head, kr->rhead);
 	store_relaxed(&kr->uring->cur, kr->rhead);
 	store_relaxed(&kr->uring->tail, kr->rtail);
-	kr->rcur = kr->rhead;
+	store_relaxed(&kr->rcur, kr->rhead);
 	if (kr->bad_logged == now && now != 0)
 		return;
 	kr->bad_logged = now;
@@ -82,7 +82,8 @@ uring_accept(struct kring *kr)
 	if (unlikely(load_relaxed(&kr->uring->tail) != kr->rtail))
 		store_relaxed(&kr->uring->tail, kr->rtail);
 	kr->rhead = head;
-	kr->rcur = cur;
+	/* rcur, rtail and a TX ring's hwcur are also read by threads that find the ring busy. */
+	store_relaxed(&kr->rcur, cur);
 	return true;
 }
 
@@ -251,6 +252,23 @@ result_event(enum ring_result r)
 	return r == RING_BAD || r == RING_ERROR ? EV_ERR : 0;
 }
 
+/*
+ * A ring that another thread is syncing: that thread may have had its look before what we wait for came, and need not look again. So, what is there by the
+ * other side's word beyond what the application has? At worst the caller is told of something that its other thread is just taking.
+ */
+static bool
+busy_has_packets(const struct kring *kr)
+{
+	return kr->type != PORT_NIC && pos_index(kr, load_acquire(&kr->published)) != load_relaxed(&kr->rcur);
+}
+
+static bool
+busy_has_room(const struct kring *kr)
+{
+	return kr->type == PORT_PIPE &&
+		index_prev(kr, pos_index(kr, load_acquire(&kr->peer->released))) != load_relaxed(&kr->rcur);
+}
+
 /* One pass over the TX rings. With `wanted`, looks for room until some ring has it; rings with something to send are synced in any case. */
 static unsigned
 poll_tx_pass(struct arena_root *root, struct actor *self, struct binding *b, bool wanted)
@@ -261,11 +279,13 @@ poll_tx_pass(struct arena_root *root, struct actor *self, struct binding *b, boo
 	for (i = b->tx_first; i < b->tx_last; i++) {
 		struct kring *kr = b->tx[i];
 		bool look = wanted && (got & EV_OUT) == 0;
+		enum ring_result r;
 
 		if (!look && load_relaxed(&kr->uring->head) == load_relaxed(&kr->hwcur))
 			continue;
-		got |= result_event(ring_txsync(root, self, kr));
-		if (look && load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail))
+		r = ring_txsync(root, self, kr);
+		got |= result_event(r);
+		if (look && (load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail) || (r == RING_BUSY && busy_has_room(kr))))
 			got |= EV_OUT;
 	}
 	return got;
@@ -279,9 +299,10 @@ poll_rx_pass(struct arena_root *root, struct actor *self, struct binding *b)
 
 	for (i = b->rx_first; i < b->rx_last; i++) {
 		struct kring *kr = b->rx[i];
+		enum ring_result r = ring_rxsync(root, self, kr);
 
-		got |= result_event(ring_rxsync(root, self, kr));
-		if (load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail))
+		got |= result_event(r);
+		if (load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail) || (r == RING_BUSY && busy_has_packets(kr)))
 			got |= EV_IN;
 	}
 	return got;
@@ -361,7 +382,7 @@ ring_repair(struct kring *kr)
 		kr->hwtail = pos_index(kr, kr->own_pos);
 	} else if (kr->type == PORT_PIPE) {
 		kr->own_pos = kr->peer->published;
-		kr->hwcur = pos_index(kr, kr->own_pos);
+		store_relaxed(&kr->hwcur, pos_index(kr, kr->own_pos));
 		kr->hwtail = index_prev(kr, pos_index(kr, kr->own_free));
 	}
 }
@@ -383,6 +404,26 @@ rings_recover(struct kring **kr, uint32_t n, uint32_t id)
 	return cancelled;
 }
 
+/*
+ * The dead thread may have published, or released, and not come to wake anybody; and who found a ring busy with it waits for a look that does not
+ * come. Whoever sleeps on the port's rings looks for himself.
+ */
+static void
+sleepers_wake(struct arena_root *root, struct port *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->num_rx; i++) {
+		struct kring *kr = p->rx[i];
+
+		fence_full();
+		if (load_relaxed(&kr->rx_waiters) != 0)
+			waitset_wake(root, &kr->rx_waiters, kr->wait_bits);
+		if (kr->peer != NULL && load_relaxed(&kr->tx_waiters) != 0)
+			waitset_wake(root, &kr->tx_waiters, kr->peer->wait_bits);
+	}
+}
+
 unsigned
 actor_recover(struct arena_root *root, uint32_t id)
 {
@@ -390,17 +431,11 @@ actor_recover(struct arena_root *root, uint32_t id)
 	struct port *p;
 
 	for (p = root->ports; p != NULL; p = p->list_next) {
-		unsigned n = rings_recover(p->rx, p->num_rx, id);
-
+		cancelled += rings_recover(p->rx, p->num_rx, id);
 		rings_recover(p->tx, p->num_tx, id);
-		cancelled += n;
-		/* A sender's death may have been what a sleeping receiver waited for. */
-		if (n > 0) {
-			uint32_t i;
-
-			for (i = 0; i < p->num_rx; i++)
-				waitset_wake(root, &p->rx[i]->rx_waiters, p->rx[i]->wait_bits);
-		}
 	}
+	/* Only now is everything in place that somebody may find on waking. */
+	for (p = root->ports; p != NULL; p = p->list_next)
+		sleepers_wake(root, p);
 	return cancelled;
 }

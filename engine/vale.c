@@ -123,7 +123,7 @@ slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
 
 		if (b->n == limit)
 			return DROP_BAD_CHAIN;
-		*f = (struct fragment){ .data = data + done, .len = (uint16_t)part, .next = NO_PACKET, .indirect = indirect };
+		*f = (struct fragment){ .data = (const char *)((uintptr_t)data + done), .len = (uint16_t)part, .next = NO_PACKET, .indirect = indirect };
 		b->n++;
 		done += part;
 	} while (done < len);
@@ -240,9 +240,23 @@ struct target {
 	uint64_t shown;				/* published up to here */
 	uint32_t index;				/* slot to be filled next */
 	uint32_t since;				/* slots filled since `shown` */
+	uint32_t show_at;			/* how many of them make it worth to show them */
 	uint32_t slots;				/* of the lease */
 	uint64_t packets, bytes;
 };
+
+/* Shows what is filled, if the lease is first in line; else tries again after as many slots more. */
+static void
+target_show(struct target *t)
+{
+	if (!lease_publish_part(t->kr, t->shown, t->since)) {
+		t->show_at = t->since + SHOW_EVERY;
+		return;
+	}
+	t->shown = pos_add(t->kr, t->shown, t->since);
+	t->since = 0;
+	t->show_at = SHOW_EVERY;
+}
 
 static inline void
 target_fill(struct target *t, const struct fragment *f, uint32_t flags)
@@ -271,10 +285,9 @@ target_fill(struct target *t, const struct fragment *f, uint32_t flags)
 	slot_store(uslot, slot_word(idx, len, flags));
 	t->bytes += len;
 	t->index = index_next(kr, t->index);
-	if (++t->since == SHOW_EVERY && lease_publish_part(kr, t->shown, SHOW_EVERY)) {
-		t->shown = pos_add(kr, t->shown, SHOW_EVERY);
-		t->since = 0;
-	}
+	/* Whole packets only. */
+	if (++t->since >= t->show_at && (flags & NS_MOREFRAG) == 0)
+		target_show(t);
 }
 
 static void
@@ -290,19 +303,21 @@ target_finish(struct target *t, struct arena_root *root)
 		waitset_wake(root, &kr->rx_waiters, kr->wait_bits);
 }
 
-/* Ring `ring` (modulo their number) of the port at that index, if frames can be delivered there. */
+/* Ring `ring` (modulo their number) of the port at that index, if frames can be delivered there; else *why says why not. */
 static struct kring *
-target_find(struct batch *b, uint32_t port_index, uint32_t ring)
+target_find(struct batch *b, uint32_t port_index, uint32_t ring, enum drop_reason *why)
 {
 	struct port *port = load_acquire(&b->sw->port[port_index]);
 	struct kring *kr;
 
+	*why = DROP_FILTERED;
 	if (port == NULL || port->gone)
 		return NULL;
 	kr = port->rx[ring % port->num_rx];
-	if (load_relaxed(&kr->open) == 0 || !os_region_ready(kr->region))
+	if (load_relaxed(&kr->open) == 0)
 		return NULL;
-	return kr;
+	*why = DROP_UNREACHABLE;
+	return os_region_ready(kr->region) ? kr : NULL;
 }
 
 static bool
@@ -314,6 +329,7 @@ target_begin(struct target *t, struct kring *kr, struct actor *self, const struc
 	t->shown = t->start;
 	t->index = pos_index(kr, t->start);
 	t->since = 0;
+	t->show_at = SHOW_EVERY;
 	t->slots = slots;
 	t->packets = 0;
 	t->bytes = 0;
@@ -459,12 +475,20 @@ list_length(const struct batch *b, uint32_t first)
 static bool
 port_deliver(struct batch *b, uint32_t d, uint32_t unicast, uint32_t broadcast)
 {
-	struct kring *uni = unicast == NO_PACKET ? NULL : target_find(b, d, b->kr->id);
-	struct kring *all = broadcast == NO_PACKET ? NULL : target_find(b, d, 0);
 	struct packet_lists l = { unicast, broadcast };
+	struct kring *uni = NULL, *all = NULL;
+	enum drop_reason why;
 
-	if (unicast != NO_PACKET && uni == NULL)
-		drop(b->kr, DROP_FILTERED, list_length(b, unicast));
+	if (broadcast != NO_PACKET) {
+		all = target_find(b, d, 0, &why);
+		if (all == NULL && why != DROP_FILTERED)
+			drop(b->kr, why, list_length(b, broadcast));
+	}
+	if (unicast != NO_PACKET) {
+		uni = target_find(b, d, b->kr->id, &why);
+		if (uni == NULL)
+			drop(b->kr, why, list_length(b, unicast));
+	}
 	if (uni != NULL && uni == all) {
 		deliver_lists(b, uni, l);
 		return true;
@@ -508,7 +532,8 @@ deliver_mixed(struct batch *b)
 static void
 batch_deliver(struct batch *b)
 {
-	struct kring *kr;
+	enum drop_reason why = DROP_FILTERED;
+	struct kring *kr = NULL;
 
 	if (b->n == 0)
 		return;
@@ -516,9 +541,10 @@ batch_deliver(struct batch *b)
 		deliver_mixed(b);
 		return;
 	}
-	kr = b->frag[0].dst == DST_DROP ? NULL : target_find(b, b->frag[0].dst, b->kr->id);
+	if (b->frag[0].dst != DST_DROP)
+		kr = target_find(b, b->frag[0].dst, b->kr->id, &why);
 	if (kr == NULL)
-		drop(b->kr, DROP_FILTERED, b->n);
+		drop(b->kr, why, b->n);
 	else
 		deliver_uniform(b, kr);
 }
@@ -563,6 +589,6 @@ vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint3
 		batch_deliver(&b);
 		i = index_add(kr, i, n);
 	}
-	kr->hwcur = head;
+	store_relaxed(&kr->hwcur, head);
 	kr->hwtail = index_prev(kr, head);
 }
