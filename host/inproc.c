@@ -21,6 +21,8 @@
 
 #define REGIONS		1024
 #define SPACE		(UINT64_C(64) << 30)	/* address space for regions, bytes */
+#define GUARD		((uint64_t)65536)	/* inaccessible bytes on both sides of a region */
+#define PRIVATE_HEADER	16			/* keeps the size of an os_alloc() block, and its alignment */
 
 static struct {
 	pthread_mutex_t lock;
@@ -33,9 +35,16 @@ static struct {
 	uint64_t used;
 	long fail_after;
 	uint32_t clock_offset;
+	struct inproc_hooks hooks;
+	pthread_mutex_t log_lock;	/* the data path logs from any thread, also with `lock` held */
 	unsigned log_lines;
 	char log_last[512];
-} host = { .lock = PTHREAD_MUTEX_INITIALIZER, .space = SPACE, .fail_after = -1 };
+} host = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.space = SPACE,
+	.fail_after = -1,
+	.log_lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 static _Thread_local struct actor *this_actor;
 
@@ -79,13 +88,28 @@ os_shared_free(void *p, size_t size)
 void *
 os_alloc(size_t size)
 {
-	return allocation_fails() ? NULL : calloc(1, size);
+	char *p;
+
+	if (allocation_fails())
+		return NULL;
+	p = calloc(1, PRIVATE_HEADER + size);
+	if (p == NULL)
+		return NULL;
+	memcpy(p, &size, sizeof(size));
+	host.used += size;
+	return p + PRIVATE_HEADER;
 }
 
 void
 os_free(void *p)
 {
-	free(p);
+	size_t size;
+
+	if (p == NULL)
+		return;
+	memcpy(&size, (char *)p - PRIVATE_HEADER, sizeof(size));
+	host.used -= size;
+	free((char *)p - PRIVATE_HEADER);
 }
 
 int
@@ -107,35 +131,41 @@ os_log(enum os_log_level level, const char *fmt, ...)
 
 	if (level == OS_LOG_DEBUG)
 		return;
+	pthread_mutex_lock(&host.log_lock);
 	va_start(ap, fmt);
 	vsnprintf(host.log_last, sizeof(host.log_last), fmt, ap);
 	va_end(ap);
-	__atomic_add_fetch(&host.log_lines, 1, __ATOMIC_RELAXED);
+	host.log_lines++;
 	if (getenv("INPROC_VERBOSE") != NULL)
 		fprintf(stderr, "engine: %s\n", host.log_last);
+	pthread_mutex_unlock(&host.log_lock);
 }
 
 int
 os_region_create(uint32_t no, uint32_t generation, uint64_t size, void **base)
 {
-	void *p;
+	char *p;
 
 	if (no >= REGIONS || size > host.space || allocation_fails())
 		return -ENOMEM;
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
-	host.region[no].base = p;
+	if (mprotect(p + GUARD, size, PROT_READ | PROT_WRITE) != 0) {
+		munmap(p, size + 2 * GUARD);
+		return -ENOMEM;
+	}
+	host.region[no].base = p + GUARD;
 	host.region[no].size = size;
 	host.space -= size;
-	*base = p;
+	*base = p + GUARD;
 	return 0;
 }
 
 void
 os_region_destroy(uint32_t no)
 {
-	munmap(host.region[no].base, host.region[no].size);
+	munmap((char *)host.region[no].base - GUARD, host.region[no].size + 2 * GUARD);
 	host.space += host.region[no].size;
 }
 
@@ -148,7 +178,7 @@ os_region_space(void)
 bool
 os_region_ready(const struct region *r)
 {
-	return true;
+	return host.hooks.region_ready == NULL || host.hooks.region_ready(r);
 }
 
 uint32_t
@@ -175,6 +205,8 @@ os_copy_from_caller(void *dst, uint64_t src, size_t n)
 {
 	struct iovec to = { dst, n }, from = { (void *)(uintptr_t)src, n };
 
+	if (host.hooks.copy_from_caller != NULL)
+		host.hooks.copy_from_caller(src, n);
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)n ? 0 : -EFAULT;
 }
 
@@ -254,10 +286,21 @@ inproc_clock_advance(uint32_t seconds)
 	pthread_mutex_unlock(&host.lock);
 }
 
+void
+inproc_hooks_set(const struct inproc_hooks *hooks)
+{
+	host.hooks = hooks != NULL ? *hooks : (struct inproc_hooks){ NULL, NULL };
+}
+
 unsigned
 inproc_log_lines(void)
 {
-	return __atomic_load_n(&host.log_lines, __ATOMIC_RELAXED);
+	unsigned n;
+
+	pthread_mutex_lock(&host.log_lock);
+	n = host.log_lines;
+	pthread_mutex_unlock(&host.log_lock);
+	return n;
 }
 
 const char *
@@ -398,35 +441,58 @@ inproc_memory(const struct inproc_fd *fd)
 	return r == NULL ? NULL : r->base;
 }
 
-static void
-sleep_for(struct actor *a, int timeout_ms)
+static int64_t
+now_ms(void)
 {
-	struct timespec ts = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Sleeps until the thread is woken or `ms` milliseconds have passed, -1: no limit. */
+static void
+actor_sleep(struct actor *a, int64_t ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
 
 	while (__atomic_load_n(&a->wake, __ATOMIC_ACQUIRE) == 0)
-		if (syscall(SYS_futex, &a->wake, FUTEX_WAIT_PRIVATE, 0, timeout_ms < 0 ? NULL : &ts, NULL, 0) != 0 && errno != EINTR)
+		if (syscall(SYS_futex, &a->wake, FUTEX_WAIT_PRIVATE, 0, ms < 0 ? NULL : &ts, NULL, 0) != 0 && errno == ETIMEDOUT)
 			break;
+}
+
+/* One round: arm, look again, sleep, look again. */
+static unsigned
+poll_sleep(struct inproc_fd *fd, struct actor *a, unsigned events, int64_t ms)
+{
+	unsigned got;
+
+	__atomic_store_n(&a->sleep, ACTOR_SLEEP_FUTEX, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->wake, 0, __ATOMIC_RELAXED);
+	binding_arm(host.root, a, fd->binding, events);
+	got = binding_poll(host.root, a, fd->binding, events);
+	if (got == 0) {
+		actor_sleep(a, ms);
+		got = binding_poll(host.root, a, fd->binding, events);
+	}
+	binding_disarm(host.root, a, fd->binding, events);
+	__atomic_store_n(&a->sleep, ACTOR_SLEEP_NONE, __ATOMIC_RELAXED);
+	return got;
 }
 
 unsigned
 inproc_poll(struct inproc_fd *fd, unsigned events, int timeout_ms)
 {
 	struct actor *a = inproc_actor();
+	int64_t end = timeout_ms > 0 ? now_ms() + timeout_ms : 0;
 	unsigned got = binding_poll(host.root, a, fd->binding, events);
 
 	while (got == 0 && timeout_ms != 0) {
-		__atomic_store_n(&a->sleep, ACTOR_SLEEP_FUTEX, __ATOMIC_RELAXED);
-		__atomic_store_n(&a->wake, 0, __ATOMIC_RELAXED);
-		binding_arm(host.root, a, fd->binding, events);
-		got = binding_poll(host.root, a, fd->binding, events);
-		if (got == 0) {
-			sleep_for(a, timeout_ms);
-			got = binding_poll(host.root, a, fd->binding, events);
-		}
-		binding_disarm(host.root, a, fd->binding, events);
-		__atomic_store_n(&a->sleep, ACTOR_SLEEP_NONE, __ATOMIC_RELAXED);
-		if (timeout_ms > 0)
+		int64_t left = timeout_ms > 0 ? end - now_ms() : -1;
+
+		if (timeout_ms > 0 && left <= 0)
 			break;
+		got = poll_sleep(fd, a, events, left);
 	}
 	return got;
 }

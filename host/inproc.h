@@ -47,7 +47,17 @@ uint64_t inproc_memory_used(void);
 void inproc_fail_after(long n);
 /* Seconds added to the engine's clock, for ageing. */
 void inproc_clock_advance(uint32_t seconds);
-/* Lines logged so far; the last one. */
+
+/* Called in the data path where the host could do something else at that moment. Not set: the ordinary behaviour. */
+struct inproc_hooks {
+	bool (*region_ready)(const struct region *r);		/* the answer of os_region_ready() */
+	void (*copy_from_caller)(uint64_t src, size_t n);	/* before each copy from the caller's memory */
+};
+
+/* NULL: none. Not while other threads sync. */
+void inproc_hooks_set(const struct inproc_hooks *hooks);
+
+/* Lines logged so far; the last one, which is only to be read while no other thread logs. */
 unsigned inproc_log_lines(void);
 const char *inproc_log_last(void);
 

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program's own mappings of regions. Each holds a duplicate of the descriptor, so that the session outlives close() as long as its memory is
+ * mapped, in whatever process.
+ */
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "../host/sys.h"
+#include "client_internal.h"
+
+#define CHUNK	4096u			/* bytes of records mapped at a time */
+
+struct mapping {
+	uintptr_t from, to;
+	int fd;				/* duplicate of the session's descriptor */
+	struct client_session *session;	/* counted */
+	struct mapping *next;
+};
+
+static struct {
+	struct mapping *list, *spare;
+	uint32_t count;
+} mappings;
+
+bool
+client_mapped_any(void)
+{
+	return load_relaxed(&mappings.count) != 0;
+}
+
+/* Mappings are whole pages, whatever length was asked for. */
+static uintptr_t
+page_up(uintptr_t end)
+{
+	uintptr_t page = getauxval(AT_PAGESZ);
+
+	return (end + page - 1) & ~(page - 1);
+}
+
+static struct mapping *
+spare_take(void)
+{
+	struct mapping *m;
+	long p;
+
+	if (mappings.spare == NULL) {
+		p = sys_mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p < 0)
+			return NULL;
+		for (size_t i = 0; i < CHUNK / sizeof(*m); i++) {
+			m = (struct mapping *)p + i;
+			m->next = mappings.spare;
+			mappings.spare = m;
+		}
+	}
+	m = mappings.spare;
+	mappings.spare = m->next;
+	return m;
+}
+
+static void
+spare_give(struct mapping *m)
+{
+	m->next = mappings.spare;
+	mappings.spare = m;
+}
+
+/* A record of [from, to) that holds the session by a descriptor of its own. Under the lock. */
+static int
+mapping_add(struct client_session *s, int fd, uintptr_t from, uintptr_t to)
+{
+	struct mapping *m = spare_take();
+	int copy;
+
+	if (m == NULL)
+		return -ENOMEM;
+	copy = sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		copy = client_fd_own(copy, CLIENT_FD_SHARED);
+	if (copy < 0) {
+		spare_give(m);
+		return copy;
+	}
+	*m = (struct mapping){ .from = from, .to = to, .fd = copy, .session = client_get(s), .next = mappings.list };
+	mappings.list = m;
+	atomic_inc(&mappings.count);
+	return 0;
+}
+
+/* The memory of the session's region, the caller's. */
+static int
+region_fd(struct client_session *s, uint64_t *size)
+{
+	struct proto_session q = { .session = s->id };
+	struct proto_region_reply r;
+	struct message_fds fds = { 0 };
+	const struct client_call call = {
+		.type = PROTO_MMAP,
+		.body = &q,
+		.body_size = sizeof(q),
+		.reply = &r,
+		.reply_size = sizeof(r),
+		.in = &fds,
+	};
+	int n = client_call(&call), fd = message_fds_take(&fds);
+	struct stat st;
+
+	message_fds_close(&fds);
+	if (n == sizeof(r) && fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= r.size) {
+		*size = r.size;
+		return fd;
+	}
+	if (fd >= 0)
+		sys_close(fd);
+	return n < 0 ? n : -EPROTO;
+}
+
+int
+client_mmap(struct client_session *s, int fd, void *addr, size_t length, int prot, int flags, off_t offset, void **out)
+{
+	struct client_guard g;
+	uint64_t size;
+	int memory, err;
+	long p;
+
+	if ((flags & MAP_TYPE) == MAP_PRIVATE || (flags & MAP_ANONYMOUS) != 0 || length == 0 || offset < 0)
+		return -EINVAL;
+	if (!client_session_usable(s))
+		return -EIO;
+	memory = region_fd(s, &size);
+	if (memory < 0)
+		return memory;
+	if ((uint64_t)offset > size || length > size - (uint64_t)offset) {
+		sys_close(memory);
+		return -EINVAL;
+	}
+	/* Locked from before the mapping is there: an munmap of it by another thread finds the record. */
+	client_lock(CLIENT_LOCK_TABLES, &g);
+	p = sys_mmap(addr, length, prot, flags, memory, offset);
+	err = p < 0 && p > -4096 ? (int)p : 0;
+	if (err == 0) {
+		sys_madvise((void *)p, length, MADV_DONTDUMP);
+		err = mapping_add(s, fd, (uintptr_t)p, page_up((uintptr_t)p + length));
+		if (err != 0)
+			sys_munmap((void *)p, length);
+	}
+	client_unlock(CLIENT_LOCK_TABLES, &g);
+	sys_close(memory);
+	*out = (void *)p;
+	return err;
+}
+
+/* Takes [from, to) out of one record. True if nothing is left of it. */
+static bool
+mapping_cut(struct mapping *m, uintptr_t from, uintptr_t to)
+{
+	if (from <= m->from && to >= m->to)
+		return true;
+	if (from <= m->from) {
+		m->from = to;
+	} else if (to >= m->to) {
+		m->to = from;
+	} else if (mapping_add(m->session, m->fd, to, m->to) == 0) {
+		/* Without memory for a second record the hole stays in the first: the session then lives a little longer. */
+		m->to = from;
+	}
+	return false;
+}
+
+void
+client_unmapped(const void *addr, size_t length)
+{
+	uintptr_t from = (uintptr_t)addr, to = page_up(from + length);
+	struct mapping **p = &mappings.list, *m, *gone = NULL;
+	struct client_guard g;
+
+	if (!client_mapped_any())
+		return;
+	client_process_enter();
+	client_lock(CLIENT_LOCK_TABLES, &g);
+	while ((m = *p) != NULL) {
+		if (to <= m->from || from >= m->to || !mapping_cut(m, from, to)) {
+			p = &m->next;
+			continue;
+		}
+		*p = m->next;
+		m->next = gone;
+		gone = m;
+		__atomic_sub_fetch(&mappings.count, 1, __ATOMIC_SEQ_CST);
+	}
+	client_unlock(CLIENT_LOCK_TABLES, &g);
+	while ((m = gone) != NULL) {
+		gone = m->next;
+		client_fd_close(m->fd);
+		client_put(m->session);
+		client_lock(CLIENT_LOCK_TABLES, &g);
+		spare_give(m);
+		client_unlock(CLIENT_LOCK_TABLES, &g);
+	}
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The wire protocol between libnetmap and netmapd; docs/protocol.md tells the whole story.
+ *
+ * One SOCK_SEQPACKET connection per process, opened on first use and again after fork. A message is one packet: a header, then the body of its type.
+ * Every request but WAKE and THREAD_EXIT is answered by one reply of the same type and sequence number; replies come in the order of the requests.
+ * A reply with an error is the header alone, but for HELLO and REQUEST, whose replies are always whole: they carry a text.
+ * Sizes are exact (that of a request_msg is its len): a message of another size, an unknown type, a wrong magic or version, or descriptors that the
+ * type does not carry close the connection. All numbers are in the machine's byte order: both ends run on one machine.
+ *
+ * Sessions are named by numbers that are never used twice by one netmapd. Every process that netmapd trusts to run the data path shares the whole
+ * arena with the others, and may name any session: a descriptor that came by fork needs no further message, only its number.
+ */
+#ifndef LIBNETMAP_PROTOCOL_H
+#define LIBNETMAP_PROTOCOL_H
+
+#include <stdint.h>
+
+#include "../engine/request.h"
+#include "../engine/ring.h"
+#include "../engine/region.h"
+
+#define PROTO_MAGIC	0x316d6e64u	/* "dnm1" */
+#define PROTO_VERSION	1u
+#define PROTO_FDS_MAX	32		/* descriptors in one message */
+
+/* Marks netmapd's sockets: a descriptor whose SO_SNDTIMEO reads like this is worth showing to netmapd. */
+#define PROTO_MARK_SEC	0x6e657400
+#define PROTO_MARK_USEC	500000		/* a whole number of ticks, whatever the kernel's HZ: reads back as written */
+
+enum proto_type {
+	PROTO_HELLO = 1,	/* first message of a connection */
+	PROTO_THREAD,		/* a thread wants an actor entry */
+	PROTO_THREAD_FD,	/* gives the event descriptor by which that thread is woken */
+	PROTO_THREAD_EXIT,	/* no reply */
+	PROTO_OPEN,		/* a new session: open("/dev/netmap") */
+	PROTO_ATTACH,		/* shows a descriptor that came by fork, exec or SCM_RIGHTS */
+	PROTO_REQUEST,		/* a control request on a session */
+	PROTO_REGION,		/* descriptor of a region's memory, for its place in the arena */
+	PROTO_MMAP,		/* descriptor of a session's region, for the application's own mapping */
+	PROTO_WAKE,		/* no reply: signal that thread's event descriptor */
+	PROTO_NIC,		/* descriptors of a NIC port */
+	PROTO_STATS,		/* ports and counters, as a sealed memfd */
+	PROTO_INFO,		/* who serves here */
+	PROTO_TYPES
+};
+
+struct proto_header {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;		/* enum proto_type */
+	uint32_t seq;		/* chosen by the client, echoed */
+	int32_t error;		/* in replies: 0 or an errno value */
+};
+
+/* HELLO. Reply carries the descriptor of the arena's state memory. */
+struct proto_hello {
+	uint32_t layout;	/* ARENA_LAYOUT the client was built with */
+	uint32_t flags;		/* 0 */
+};
+
+struct proto_hello_reply {
+	uint64_t arena_base;	/* address of the state memory, in every process */
+	uint64_t arena_state;	/* bytes of address space for state; the file grows behind it */
+	uint64_t arena_size;	/* bytes in all: regions follow the state */
+	uint64_t root;		/* address of struct arena_root */
+	uint64_t alive;		/* address of a word that the kernel marks with FUTEX_OWNER_DIED when netmapd ends */
+	uint32_t generation;
+	uint32_t process;	/* number of this process */
+	char text[240];		/* on error: why, and what to do */
+};
+
+struct proto_thread {
+	int32_t tid;
+};
+
+struct proto_thread_reply {
+	uint32_t actor;
+};
+
+/* THREAD_FD (with one descriptor), THREAD_EXIT and WAKE. */
+struct proto_actor {
+	uint32_t actor;
+};
+
+/* OPEN carries the descriptor of the caller's network namespace, or none; its reply the session's. ATTACH carries the descriptor shown. */
+struct proto_session_reply {
+	uint64_t cookie;	/* SO_COOKIE of the application's end */
+	uint64_t binding;	/* address of struct binding in the arena */
+	uint32_t session;
+	uint32_t reserved;
+};
+
+struct proto_request {
+	uint32_t session;
+	uint32_t reserved;
+	struct request_msg msg;
+};
+
+struct proto_request_reply {
+	struct why why;
+	struct request_msg msg;
+};
+
+struct proto_region {
+	uint32_t no;
+	uint32_t generation;
+};
+
+/* REGION and MMAP (request: proto_session). Reply carries the memfd. */
+struct proto_region_reply {
+	uint64_t addr;		/* place in the arena */
+	uint64_t size;
+	uint32_t no;
+	uint32_t generation;
+};
+
+struct proto_session {
+	uint32_t session;
+};
+
+/* NIC: reply carries the driver's descriptors. */
+struct proto_nic {
+	uint32_t port;		/* struct port.id */
+};
+
+struct proto_nic_reply {
+	uint64_t shared;	/* address of struct driver_shared in the arena */
+	uint32_t fds;
+	uint32_t reserved;
+};
+
+/* STATS: reply carries a sealed memfd with `ports` records, each followed by its rings. */
+struct proto_stats_reply {
+	uint64_t size;		/* bytes in the memfd */
+	uint64_t when_ns;	/* CLOCK_MONOTONIC */
+	uint32_t ports;
+	uint32_t reserved;
+};
+
+struct proto_stats_ring {
+	struct ring_counters own;	/* moved by syncs of this ring */
+	struct ring_counters in;	/* arrived from elsewhere (VALE receive rings) */
+	uint32_t dir;			/* enum ring_dir */
+	uint32_t id;
+	uint32_t slots;
+	uint32_t used;			/* slots that hold frames */
+	uint32_t users;			/* descriptors bound to it */
+	uint32_t lease_age_s;		/* of the oldest unfinished lease, when over a second; else 0 */
+	int32_t lease_pid;		/* whose */
+	uint32_t reserved;
+};
+
+struct proto_stats_port {
+	char name[NETMAP_REQ_IFNAMSIZ];
+	char mode[64];			/* for people: "learning", "pipe", "af_packet (...)" */
+	uint32_t type;			/* enum port_type */
+	uint32_t rings;			/* proto_stats_ring records that follow */
+	uint32_t mem_id;
+	uint32_t users;
+	uint64_t mem_size;		/* bytes of the region, virtual */
+	uint32_t switch_port;		/* VALE: index on the switch */
+	uint32_t hdr_len;
+};
+
+struct proto_info_reply {
+	int32_t pid;
+	uint32_t uid;
+	uint32_t sessions;
+	uint32_t generation;
+	char version[32];
+	char socket[128];
+};
+
+#endif /* LIBNETMAP_PROTOCOL_H */

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages that break the protocol: their connection ends, nobody else notices, and netmapd keeps none of the descriptors that came along.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host/message.h"
+#include "port.h"
+
+static char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+static uint32_t seq;
+
+static int
+dial(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	memcpy(addr.sun_path, path, sizeof(addr.sun_path));
+	CHECK(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	return fd;
+}
+
+static void
+put(int sock, uint16_t type, const void *body, size_t size, const struct message_fds *fds)
+{
+	struct proto_header hdr = { .magic = PROTO_MAGIC, .version = PROTO_VERSION, .type = type, .seq = ++seq };
+	struct iovec iov[2] = { { &hdr, sizeof(hdr) }, { (void *)(uintptr_t)body, size } };
+
+	/* The other side may have hung up on the message before. */
+	(void)message_send(sock, iov, 2, fds, 0);
+}
+
+/* The error of the next reply, which must be of that type and size; *in gets its descriptors. */
+static int
+get(int sock, uint16_t type, void *body, size_t size, struct message_fds *in)
+{
+	static uint64_t buf[1024];
+	const struct proto_header *hdr = (const void *)buf;
+	struct message_fds fds;
+	long n = message_recv(sock, buf, sizeof(buf), &fds, 0);
+
+	CHECK(n >= (long)sizeof(*hdr) && hdr->type == type && hdr->seq == seq && hdr->magic == PROTO_MAGIC);
+	if (hdr->error == 0)
+		CHECK((size_t)n == sizeof(*hdr) + size);
+	if (body != NULL)
+		memcpy(body, buf + sizeof(*hdr) / 8, n - sizeof(*hdr));
+	if (in != NULL)
+		*in = fds;
+	else
+		message_fds_close(&fds);
+	return hdr->error;
+}
+
+static int
+dial_greeted(void)
+{
+	struct proto_hello hello = { .layout = ARENA_LAYOUT };
+	struct proto_hello_reply r;
+	int sock = dial();
+
+	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
+	CHECK(get(sock, PROTO_HELLO, &r, sizeof(r), NULL) == 0);
+	CHECK(r.generation != 0 && r.process != 0);
+	return sock;
+}
+
+/* The other side has closed the connection, without an answer. */
+static void
+expect_end(int sock)
+{
+	struct pollfd pfd = { .fd = sock, .events = POLLIN };
+	char byte[sizeof(struct proto_header)];
+	ssize_t n;
+
+	CHECK(poll(&pfd, 1, 10000) == 1);
+	n = recv(sock, byte, sizeof(byte), 0);
+	CHECK(n == 0 || (n < 0 && errno == ECONNRESET));
+	close(sock);
+}
+
+static void
+without_hello(void)
+{
+	struct proto_hello hello = { .layout = ARENA_LAYOUT };
+	struct proto_header hdr = { .magic = PROTO_MAGIC, .version = PROTO_VERSION, .type = PROTO_INFO };
+	static char large[65536];
+	struct message_fds many = { .n = PROTO_FDS_MAX };
+	int sock;
+
+	/* Too short, wrong magic, version, an error in a request, unknown types. */
+	CHECK(send(sock = dial(), "abc", 3, 0) == 3);
+	expect_end(sock);
+	for (int i = 0; i < 6; i++) {
+		struct proto_header bad = hdr;
+
+		bad.type = PROTO_HELLO;
+		switch (i) {
+		case 0:
+			bad.magic++;
+			break;
+		case 1:
+			bad.version++;
+			break;
+		case 2:
+			bad.error = EPERM;
+			break;
+		case 3:
+			bad.type = 0;
+			break;
+		case 4:
+			bad.type = PROTO_TYPES;
+			break;
+		case 5:
+			bad.type = 0xffff;
+			break;
+		}
+		CHECK(send(sock = dial(), &bad, sizeof(bad), 0) == sizeof(bad));
+		expect_end(sock);
+	}
+	/* Something else before HELLO; HELLO too short, too long, with flags, with descriptors. */
+	put(sock = dial(), PROTO_INFO, NULL, 0, NULL);
+	expect_end(sock);
+	put(sock = dial(), PROTO_HELLO, &hello, sizeof(hello) - 1, NULL);
+	expect_end(sock);
+	put(sock = dial(), PROTO_HELLO, large, 100, NULL);
+	expect_end(sock);
+	put(sock = dial(), PROTO_HELLO, large, sizeof(large), NULL);
+	expect_end(sock);
+	hello.flags = 1;
+	put(sock = dial(), PROTO_HELLO, &hello, sizeof(hello), NULL);
+	expect_end(sock);
+	hello.flags = 0;
+	for (unsigned i = 0; i < many.n; i++)
+		many.fd[i] = STDERR_FILENO;
+	put(sock = dial(), PROTO_HELLO, &hello, sizeof(hello), &many);
+	expect_end(sock);
+	/* An empty packet ends a connection, too. */
+	CHECK(send(sock = dial(), "", 0, 0) == 0);
+	expect_end(sock);
+}
+
+static void
+wrong_layout(void)
+{
+	struct proto_hello hello = { .layout = ARENA_LAYOUT + 1 };
+	struct proto_hello_reply r;
+	int sock = dial();
+
+	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
+	CHECK(get(sock, PROTO_HELLO, &r, sizeof(r), NULL) == EPROTO);
+	CHECK(strstr(r.text, "version") != NULL);
+	/* Refused is not greeted. */
+	put(sock, PROTO_INFO, NULL, 0, NULL);
+	expect_end(sock);
+}
+
+/* Messages that end a greeted connection. */
+static void
+greeted_bad(void)
+{
+	struct { uint16_t type; uint32_t body; size_t size; unsigned fds; } bad[] = {
+		{ PROTO_HELLO, ARENA_LAYOUT, 8, 0 },
+		{ PROTO_THREAD, 1, 0, 0 },
+		{ PROTO_THREAD, 1, 8, 0 },
+		{ PROTO_THREAD, 1, 4, 1 },
+		{ PROTO_THREAD_FD, 1, 4, 0 },
+		{ PROTO_THREAD_FD, 4095, 4, 1 },
+		{ PROTO_THREAD_FD, 0, 4, 1 },
+		{ PROTO_THREAD_FD, UINT32_MAX, 4, 1 },
+		{ PROTO_THREAD_EXIT, 4000, 4, 0 },
+		{ PROTO_THREAD_EXIT, UINT32_MAX, 4, 0 },
+		{ PROTO_OPEN, 0, 0, 2 },
+		{ PROTO_OPEN, 0, 4, 0 },
+		{ PROTO_OPEN, 0, 0, 1 },		/* a file, no network namespace */
+		{ PROTO_ATTACH, 0, 0, 0 },
+		{ PROTO_ATTACH, 0, 0, 2 },
+		{ PROTO_REQUEST, 1, 0, 0 },
+		{ PROTO_REQUEST, 1, 8, 0 },
+		{ PROTO_REQUEST, 1, 64, 0 },
+		{ PROTO_REQUEST, 1, 200, 0 },
+		{ PROTO_REQUEST, 1, 200, 1 },
+		{ PROTO_REQUEST, 1, 5000, 0 },
+		{ PROTO_REGION, 1, 4, 0 },
+		{ PROTO_MMAP, 1, 8, 0 },
+		{ PROTO_WAKE, ACTOR_MAX + 1, 4, 0 },
+		{ PROTO_NIC, 1, 0, 0 },
+		{ PROTO_STATS, 1, 1, 0 },
+		{ PROTO_INFO, 0, 0, 1 },
+		{ 999, 0, 0, 0 },
+	};
+	static uint32_t body[2048];
+	struct message_fds fds = { .fd = { STDERR_FILENO, STDERR_FILENO } };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int sock = dial_greeted();
+
+		memset(body, 0, sizeof(body));
+		body[0] = bad[i].body;
+		fds.n = bad[i].fds;
+		put(sock, bad[i].type, body, bad[i].size, &fds);
+		expect_end(sock);
+	}
+}
+
+/* Well formed, but of nothing that is there: an error, and the connection goes on. */
+static void
+greeted_unknown(void)
+{
+	struct proto_session session = { .session = 0xfffffff0 };
+	struct proto_region region = { .no = 4095, .generation = 7 };
+	struct proto_nic nic = { .port = 12345 };
+	struct proto_actor actor = { .actor = ACTOR_MAX };
+	struct proto_info_reply info;
+	struct message_fds fds = { .n = 1, .fd = { STDERR_FILENO } };
+	int sock = dial_greeted();
+
+	put(sock, PROTO_MMAP, &session, sizeof(session), NULL);
+	CHECK(get(sock, PROTO_MMAP, NULL, 0, NULL) == ENXIO);
+	put(sock, PROTO_REGION, &region, sizeof(region), NULL);
+	CHECK(get(sock, PROTO_REGION, NULL, 0, NULL) == ENXIO);
+	region.no = UINT32_MAX;
+	put(sock, PROTO_REGION, &region, sizeof(region), NULL);
+	CHECK(get(sock, PROTO_REGION, NULL, 0, NULL) == ENXIO);
+	put(sock, PROTO_NIC, &nic, sizeof(nic), NULL);
+	CHECK(get(sock, PROTO_NIC, NULL, 0, NULL) == ENXIO);
+	put(sock, PROTO_ATTACH, NULL, 0, &fds);
+	CHECK(get(sock, PROTO_ATTACH, NULL, 0, NULL) == ENOTTY);
+	fds.fd[0] = sock;
+	put(sock, PROTO_ATTACH, NULL, 0, &fds);
+	CHECK(get(sock, PROTO_ATTACH, NULL, 0, NULL) == ENOTTY);
+	put(sock, PROTO_WAKE, &actor, sizeof(actor), NULL);
+	put(sock, PROTO_INFO, NULL, 0, NULL);
+	CHECK(get(sock, PROTO_INFO, &info, sizeof(info), NULL) == 0);
+	CHECK(strcmp(info.socket, path) == 0);
+	close(sock);
+}
+
+/* Another's thread is not to be touched; one's own is given and taken. */
+static void
+threads(void)
+{
+	struct proto_thread t = { .tid = 1 };
+	struct proto_thread_reply r;
+	struct proto_actor a;
+	struct message_fds fds = { .n = 1 };
+	int one = dial_greeted(), two = dial_greeted();
+
+	put(one, PROTO_THREAD, &t, sizeof(t), NULL);
+	CHECK(get(one, PROTO_THREAD, &r, sizeof(r), NULL) == 0);
+	a.actor = r.actor;
+	put(two, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
+	expect_end(two);
+	fds.fd[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	put(one, PROTO_THREAD_FD, &a, sizeof(a), &fds);
+	CHECK(get(one, PROTO_THREAD_FD, NULL, 0, NULL) == 0);
+	put(one, PROTO_WAKE, &a, sizeof(a), NULL);
+	CHECK(poll(&(struct pollfd){ .fd = fds.fd[0], .events = POLLIN }, 1, 10000) == 1);
+	close(fds.fd[0]);
+	put(one, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
+	put(one, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
+	expect_end(one);
+}
+
+/* Messages with a right header and random contents; whatever the answers are, netmapd stays. */
+static void
+random_messages(void)
+{
+	static uint32_t body[1200];
+	struct message_fds fds = { .fd = { STDERR_FILENO, STDERR_FILENO, STDERR_FILENO } };
+
+	srandom(1);
+	for (int i = 0; i < 3000; i++) {
+		int sock = dial_greeted();
+		size_t size = (size_t)random() % (i % 2 ? 300 : sizeof(body));
+
+		for (size_t j = 0; j < sizeof(body) / 4; j++)
+			body[j] = random() % 4 ? (uint32_t)random() % 100 : (uint32_t)random() * 2;
+		fds.n = (unsigned)random() % 8 < 6 ? 0 : (unsigned)random() % 4;
+		put(sock, (uint16_t)(random() % (PROTO_TYPES + 1)), body, size, &fds);
+		close(sock);
+	}
+}
+
+static unsigned fds_before;
+static pid_t server;
+
+static bool
+fds_as_before(void *arg)
+{
+	return fd_count(server) <= fds_before;
+}
+
+int
+main(void)
+{
+	struct tport a, b;
+	pid_t child;
+
+	alarm(100);
+	snprintf(path, sizeof(path), "%s/netmap/netmapd.sock", dir_begin());
+	CHECK(port_open(&a, "vale0:a") == 0);
+	CHECK(port_open(&b, "vale0:b") == 0);
+	server = netmapd_pid();
+	CHECK(server > 0);
+	fds_before = fd_count(server);
+	child = fork();
+	if (child == 0) {
+		without_hello();
+		wrong_layout();
+		greeted_bad();
+		greeted_unknown();
+		threads();
+		random_messages();
+		_exit(0);
+	}
+	CHECK(child_wait(child) == 0);
+
+	/* The same netmapd, with nothing of all that left in it, and the others work on. */
+	CHECK(netmapd_pid() == server);
+	CHECK(wait_for(fds_as_before, NULL));
+	for (uint32_t i = 0; i < 100; i++) {
+		port_send(&a, i);
+		CHECK(port_receive(&b) == i);
+	}
+	port_close(&a);
+	port_close(&b);
+	dir_end();
+	return 0;
+}
