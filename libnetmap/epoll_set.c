@@ -11,9 +11,11 @@
 #include "raw_syscall.h"
 
 #define EVENTS_PRIVATE		(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
-#define EVENTS_EXCLUSIVE_OK	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EVENTS_EXCLUSIVE_OK \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
-static _Atomic int kick_fd = -1;	/* an eventfd that is always readable; the same one in every instance */
+/* an eventfd that is always readable; the same one in every instance */
+static _Atomic int kick_fd = -1;
 static const char kick_mark;		/* its address is the kick's event data */
 
 struct epoll_set *
@@ -41,14 +43,17 @@ epoll_set_free(struct epoll_set *set)
 void
 epoll_set_forked(struct epoll_set *set)
 {
-	/* Threads that held the lock or slept do not exist in the child; and what the parent adds to the kernel's table counts here too. */
+	/*
+	 * Threads that held the lock or slept do not exist in the child; and what the parent adds to the
+	 * kernel's table counts here too.
+	 */
 	pthread_mutex_init(&set->lock, NULL);
 	set->kick_in = false;
 	atomic_store(&set->sleepers, 0);
 	atomic_store(&set->kernel_used, true);
 }
 
-/* --- members ------------------------------------------------------------------------------------------------------- */
+/* --- members --- */
 
 static _Atomic unsigned *
 members_like(struct epoll_set *set, const struct fd_entry *e)
@@ -209,7 +214,8 @@ epoll_set_nested_active(struct epoll_set *set)
 	pthread_mutex_lock(&set->lock);
 	members_purge(set);
 	for (unsigned i = 0; i < set->n && !active; i++)
-		active = set->member[i].entry->kind == FD_EPOLL && epoll_set_active(set->member[i].entry->set);
+		active = set->member[i].entry->kind == FD_EPOLL &&
+			epoll_set_active(set->member[i].entry->set);
 	pthread_mutex_unlock(&set->lock);
 	return active;
 }
@@ -235,7 +241,7 @@ epoll_set_sources(struct epoll_set *set, struct wait *w)
 	return err;
 }
 
-/* --- changes while others sleep -------------------------------------------------------------------------------------- */
+/* --- changes while others sleep --- */
 
 #define SLEEPERS(word)		((unsigned)(word) & 0xffff)
 #define SLEEPERS_STALE(word)	((unsigned)((word) >> 16) & 0xffff)
@@ -301,8 +307,9 @@ kick_make(void)
 }
 
 /*
- * The table has changed: every thread that sleeps looks again. Edge-triggered, an event of the kick descriptor reaches one thread, which passes it on
- * (epoll_set_pass_kick) until no sleeper is left from before the change. Must be called with the set locked.
+ * The table has changed: every thread that sleeps looks again. Edge-triggered, an event of the kick
+ * descriptor reaches one thread, which passes it on (epoll_set_pass_kick) until no sleeper is left from
+ * before the change. Must be called with the set locked.
  */
 static void
 epoll_set_kick(struct epoll_set *set, int epfd)
@@ -310,7 +317,8 @@ epoll_set_kick(struct epoll_set *set, int epfd)
 	uint64_t word = atomic_load(&set->sleepers), next;
 
 	do {
-		next = (uint64_t)(SLEEPERS_CHANGES(word) + 1) << 32 | (uint64_t)SLEEPERS(word) << 16 | SLEEPERS(word);
+		next = (uint64_t)(SLEEPERS_CHANGES(word) + 1) << 32 | (uint64_t)SLEEPERS(word) << 16 |
+			SLEEPERS(word);
 	} while (!atomic_compare_exchange_weak(&set->sleepers, &word, next));
 	if (!SLEEPERS(word) || kick_make() < 0)
 		return;
@@ -354,7 +362,7 @@ epoll_set_filter(struct epoll_event *ev, int n, bool *kicked)
 	return kept;
 }
 
-/* --- epoll_ctl ------------------------------------------------------------------------------------------------------- */
+/* --- epoll_ctl --- */
 
 static int
 member_add(struct epoll_set *set, int fd, struct fd_entry *e, const struct epoll_event *ev)
@@ -363,7 +371,8 @@ member_add(struct epoll_set *set, int fd, struct fd_entry *e, const struct epoll
 		return -EINVAL;
 	if (!members_reserve(set))
 		return -ENOMEM;
-	set->member[set->n++] = (struct epoll_member){ .fd = fd, .entry = fd_ref(e), .ev = *ev, .unseen = true };
+	set->member[set->n++] = (struct epoll_member){ .fd = fd, .entry = fd_ref(e), .ev = *ev,
+		.unseen = true };
 	atomic_fetch_add(members_like(set, e), 1);
 	return 0;
 }
@@ -380,7 +389,8 @@ member_modify(struct epoll_member *m, const struct epoll_event *ev)
 }
 
 int
-epoll_set_ctl(struct epoll_set *set, int epfd, int op, int fd, struct fd_entry *e, const struct epoll_event *ev)
+epoll_set_ctl(struct epoll_set *set, int epfd, int op, int fd, struct fd_entry *e,
+	const struct epoll_event *ev)
 {
 	struct epoll_event copy = { 0 };
 	struct epoll_member *m;

@@ -2,15 +2,17 @@
 /*
  * The netmap members of an epoll instance: a table beside the kernel's own, which holds all other members.
  *
- * A member is known by its number and open file, as with the kernel, and leaves the set when the last number of this process for that file is closed.
- * Level-triggered members are reported whenever they are ready. An edge-triggered (EPOLLET) one is reported when it is ready and something is new
- * since the last report: it was added or modified, or a bit that was off at the last look is on, or slots arrived in a ready direction
- * (client_progress). EPOLLONESHOT members are silent after a report until modified. EPOLLEXCLUSIVE members wake every waiter.
+ * A member is known by its number and open file, as with the kernel, and leaves the set when the last number
+ * of this process for that file is closed. Level-triggered members are reported whenever they are ready. An
+ * edge-triggered (EPOLLET) one is reported when it is ready and something is new since the last report: it
+ * was added or modified, or a bit that was off at the last look is on, or slots arrived in a ready direction
+ * (client_progress). EPOLLONESHOT members are silent after a report until modified. EPOLLEXCLUSIVE members
+ * wake every waiter.
  *
  * After a fork, parent and child go on with a copy each (the kernel's part stays common).
  *
- * An epoll instance that is a member of another one stands in the kernel's table as usual and here as well, for its netmap members; these are
- * reported level-triggered, one level deep.
+ * An epoll instance that is a member of another one stands in the kernel's table as usual and here as well,
+ * for its netmap members; these are reported level-triggered, one level deep.
  *
  * Calls on a set with netmap members take its lock, so they are not for signal handlers.
  */
@@ -46,8 +48,9 @@ struct epoll_set {
 	_Atomic bool kernel_used;	/* the kernel's table may have members */
 	_Atomic bool kernel_first;	/* the last call left no room for the kernel's */
 	/*
-	 * Threads that sleep on this instance: changes of the table (32 bits), sleepers from before the last change (16), sleepers (16). All sleep
-	 * with the kernel's instance in view, if other threads exist, so a change wakes them through it: see epoll_set_kick.
+	 * Threads that sleep on this instance: changes of the table (32 bits), sleepers from before the last
+	 * change (16), sleepers (16). All sleep with the kernel's instance in view, if other threads exist,
+	 * so a change wakes them through it: see epoll_set_kick.
 	 */
 	_Atomic uint64_t sleepers;
 	_Atomic unsigned kicks_left;
@@ -58,8 +61,12 @@ struct epoll_set *epoll_set_new(bool kernel_used);
 void epoll_set_free(struct epoll_set *set);
 void epoll_set_forked(struct epoll_set *set);
 
-/* epoll_ctl for a netmap descriptor or a nested instance. The caller has made sure that epfd is an epoll instance. 0 or -errno. */
-int epoll_set_ctl(struct epoll_set *set, int epfd, int op, int fd, struct fd_entry *e, const struct epoll_event *ev);
+/*
+ * epoll_ctl for a netmap descriptor or a nested instance. The caller has made sure that epfd is an epoll
+ * instance. 0 or -errno.
+ */
+int epoll_set_ctl(struct epoll_set *set, int epfd, int op, int fd, struct fd_entry *e,
+	const struct epoll_event *ev);
 
 /* Reports up to max ready members: how many. */
 int epoll_set_collect(struct epoll_set *set, struct epoll_event *ev, int max);
@@ -82,9 +89,15 @@ epoll_set_active(struct epoll_set *set)
 uint64_t epoll_set_sleep(struct epoll_set *set);
 void epoll_set_wake(struct epoll_set *set, int epfd, uint64_t ticket);
 
-/* Takes the library's own events out of what the kernel reported; how many are left. *kicked if there were any. */
+/*
+ * Takes the library's own events out of what the kernel reported; how many are left. *kicked if there were
+ * any.
+ */
 int epoll_set_filter(struct epoll_event *ev, int n, bool *kicked);
-/* To be called by the thread that took such an event, after epoll_set_wake: passes it on while others have not seen the change. */
+/*
+ * To be called by the thread that took such an event, after epoll_set_wake: passes it on while others have
+ * not seen the change.
+ */
 void epoll_set_pass_kick(struct epoll_set *set, int epfd);
 
 #endif /* LIBNETMAP_EPOLL_SET_H */

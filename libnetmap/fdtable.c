@@ -19,7 +19,8 @@ struct fd_entry fd_owned = { .refs = 1, .kind = FD_OWNED };
 static struct fd_entry entries_first[ENTRIES_CHUNK];
 static struct fd_entry *_Atomic entry_chunks[ENTRIES_CHUNKS] = { entries_first };
 static _Atomic uint32_t entries_made;		/* entries handed out for the first time */
-static _Atomic uint64_t entries_free;		/* index + 1 of the first free entry; in the upper half a count against ABA */
+/* index + 1 of the first free entry; in the upper half a count against ABA */
+static _Atomic uint64_t entries_free;
 static struct fd_entry *_Atomic entries_dropped;
 
 /* Zeroed memory for *where, unless another thread was faster. */
@@ -27,7 +28,8 @@ static void *
 chunk_make(void *_Atomic *where, size_t size)
 {
 	void *seen = NULL;
-	long addr = raw_syscall(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long addr = raw_syscall(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
 
 	if ((unsigned long)addr > -4096UL)
 		return NULL;
@@ -72,7 +74,10 @@ entry_pop(void)
 		if (!(uint32_t)head)
 			return NULL;
 		e = entry_at((uint32_t)head - 1);
-		/* Another thread may take e now; then the count has moved and what is read here is thrown away. */
+		/*
+		 * Another thread may take e now; then the count has moved and what is read here is thrown
+		 * away.
+		 */
 		next = atomic_load_explicit(&e->next_free, memory_order_relaxed);
 		next |= ((head >> 32) + 1) << 32;
 	} while (!atomic_compare_exchange_weak(&entries_free, &head, next));
@@ -137,7 +142,8 @@ fd_put(struct fd_entry *e)
 	head = atomic_load_explicit(&entries_dropped, memory_order_relaxed);
 	do
 		e->next_reap = head;
-	while (!atomic_compare_exchange_weak_explicit(&entries_dropped, &head, e, memory_order_release, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(&entries_dropped, &head, e, memory_order_release,
+		memory_order_relaxed));
 }
 
 struct fd_entry *
@@ -154,12 +160,16 @@ fd_get(int fd)
 		if (!e)
 			return NULL;
 		refs = atomic_load_explicit(&e->refs, memory_order_relaxed);
-		while (refs && !atomic_compare_exchange_weak_explicit(&e->refs, &refs, refs + 1, memory_order_acquire,
+		while (refs && !atomic_compare_exchange_weak_explicit(&e->refs, &refs, refs + 1,
+			memory_order_acquire,
 			memory_order_relaxed))
 			;
 		if (!refs)
 			continue;	/* dropped meanwhile, so the slot has changed */
-		/* e may have been dropped and used again for another file; that is right only if it is this number's. */
+		/*
+		 * e may have been dropped and used again for another file; that is right only if it is this
+		 * number's.
+		 */
 		if (atomic_load_explicit(slot, memory_order_acquire) == e)
 			return e;
 		fd_put(e);

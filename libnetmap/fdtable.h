@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the process knows about its descriptor numbers: number -> entry. An entry stands for an open file, so that duplicates share it.
+ * What the process knows about its descriptor numbers: number -> entry. An entry stands for an open file, so
+ * that duplicates share it.
  *
- * Lock-free; everything but fd_reap is async-signal-safe. Memory of entries is never given back, only used again, which is what makes it safe to
- * take a reference on an entry that another thread is just dropping: see fd_get. Whether the process may change the table at all is its caller's
- * question (process.h).
+ * Lock-free; everything but fd_reap is async-signal-safe. Memory of entries is never given back, only used
+ * again, which is what makes it safe to take a reference on an entry that another thread is just dropping:
+ * see fd_get. Whether the process may change the table at all is its caller's question (process.h).
  */
 #ifndef LIBNETMAP_FDTABLE_H
 #define LIBNETMAP_FDTABLE_H
@@ -50,7 +51,10 @@ struct fd_chunk {
 extern struct fd_chunk *_Atomic fd_chunks[FD_CHUNKS];
 extern _Atomic int fd_highest;		/* no number above it was ever known; -1: none was */
 
-/* The one look-up that every call on any descriptor pays: is there something about this number? The answer must not be dereferenced. */
+/*
+ * The one look-up that every call on any descriptor pays: is there something about this number? The answer
+ * must not be dereferenced.
+ */
 static inline const struct fd_entry *
 fd_peek(int fd)
 {
@@ -68,10 +72,16 @@ struct fd_entry *fd_ref(struct fd_entry *e);
 /* The last reference queues the entry for fd_reap. */
 void fd_put(struct fd_entry *e);
 
-/* A new entry with one reference, which takes over the caller's count of the session (or the set). NULL: out of memory. */
+/*
+ * A new entry with one reference, which takes over the caller's count of the session (or the set). NULL: out
+ * of memory.
+ */
 struct fd_entry *fd_entry_new(enum fd_kind kind, void *what);
 
-/* fd stands for e from now on (NULL: for nothing known); takes a reference of its own. 0 or -ENOMEM, -EMFILE (number too high). */
+/*
+ * fd stands for e from now on (NULL: for nothing known); takes a reference of its own. 0 or -ENOMEM, -EMFILE
+ * (number too high).
+ */
 int fd_install(int fd, struct fd_entry *e);
 /* Forgets what is known of fd; true if something was. */
 bool fd_clear(int fd);

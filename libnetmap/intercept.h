@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared by the files that take over libc's calls for netmap descriptors. To be included before any other header: the functions are defined under
- * libc's own names, so neither fortified nor 64-bit-offset variants of the declarations may be in the way.
+ * Shared by the files that take over libc's calls for netmap descriptors. To be included before any other
+ * header: the functions are defined under libc's own names, so neither fortified nor 64-bit-offset variants
+ * of the declarations may be in the way.
  *
- * Rules for every wrapper: a descriptor that the table does not know goes to libc unchanged; nothing here takes a lock that a signal handler could
- * find taken, epoll_* aside; errno is touched only on failure; the table is changed only by the process that it belongs to (process.h).
+ * Rules for every wrapper: a descriptor that the table does not know goes to libc unchanged; nothing here
+ * takes a lock that a signal handler could find taken, epoll_* aside; errno is touched only on failure; the
+ * table is changed only by the process that it belongs to (process.h).
  */
 #ifndef LIBNETMAP_INTERCEPT_H
 #define LIBNETMAP_INTERCEPT_H
@@ -41,17 +43,22 @@
 _Static_assert(sizeof(off_t) == 8 && sizeof(long) == 8, "the 64-suffixed names are aliases");
 
 /*
- * A counted entry for a netmap descriptor, NULL if fd is not one. Attaches to a session that came by exec or in a message, so only the first call
- * for such a descriptor is not async-signal-safe. To be given back by fd_put.
+ * A counted entry for a netmap descriptor, NULL if fd is not one. Attaches to a session that came by exec or
+ * in a message, so only the first call for such a descriptor is not async-signal-safe. To be given back by
+ * fd_put.
  */
 struct fd_entry *session_get(int fd);
 
-/* client_poll with the names that poll(2) has besides POLLIN and POLLOUT; POLLERR once netmapd is gone. (signal-safe) */
+/*
+ * client_poll with the names that poll(2) has besides POLLIN and POLLOUT; POLLERR once netmapd is gone.
+ * (signal-safe)
+ */
 short session_poll(struct fd_entry *e, short events);
 
 /*
- * Is number fd still what entry e says? Another file may have taken the number where no wrapper saw it (fclose, posix_spawn). If not, the number is
- * forgotten, or noted as a new arrival if it is another session. Two system calls at most. (signal-safe)
+ * Is number fd still what entry e says? Another file may have taken the number where no wrapper saw it
+ * (fclose, posix_spawn). If not, the number is forgotten, or noted as a new arrival if it is another session.
+ * Two system calls at most. (signal-safe)
  */
 bool session_current(int fd, struct fd_entry *e);
 
@@ -60,7 +67,8 @@ bool poll_concerned(const struct pollfd *fds, nfds_t nfds);
 bool select_concerned(int nfds, const void *rd, const void *wr, const void *ex);
 
 /*
- * mmap, munmap and close by the client itself are not the program's. Set around calls into the client that may do such things.
+ * mmap, munmap and close by the client itself are not the program's. Set around calls into the client that
+ * may do such things.
  */
 extern __thread int client_depth __attribute__((tls_model("initial-exec")));
 #define client_enter()	((void)client_depth++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * epoll: every instance is known from its creation on, so that duplicates of its descriptor share one table of netmap members (epoll_set.h, which also
- * defines what edge-triggered means). An instance without netmap members is the kernel's alone.
+ * epoll: every instance is known from its creation on, so that duplicates of its descriptor share one table
+ * of netmap members (epoll_set.h, which also defines what edge-triggered means). An instance without netmap
+ * members is the kernel's alone.
  */
 #include "intercept.h"
 
@@ -26,7 +27,7 @@ struct epoll_call {
 	struct pollfd other;
 };
 
-/* --- creation and membership ------------------------------------------------------------------------------------------ */
+/* --- creation and membership --- */
 
 /* Without memory for it, the instance stays unknown until a netmap descriptor is added. */
 static int
@@ -77,7 +78,10 @@ epoll_get(int epfd)
 	return NULL;
 }
 
-/* Is epfd an epoll instance? Takes fd, a netmap descriptor, out of the kernel's table, where it may be from before it was known. 0 or -errno. */
+/*
+ * Is epfd an epoll instance? Takes fd, a netmap descriptor, out of the kernel's table, where it may be from
+ * before it was known. 0 or -errno.
+ */
 static int
 epoll_check(int epfd, int fd)
 {
@@ -156,7 +160,7 @@ epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 	return epoll_ctl_kernel(epfd, op, fd, ev);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------- */
+/* --- waiting --- */
 
 /* What the kernel's table has now. Number of events, or -errno. */
 static int
@@ -215,7 +219,10 @@ epoll_before(struct wait *w)
 	c->other = (struct pollfd){ .fd = c->epfd, .events = POLLIN };
 	w->n_others = 1;
 	if (!atomic_load(&c->set->kernel_used) && __libc_single_threaded) {
-		/* Nobody can change the set meanwhile, so the sessions are all there is to watch; the descriptor is checked at least. */
+		/*
+		 * Nobody can change the set meanwhile, so the sessions are all there is to watch; the
+		 * descriptor is checked at least.
+		 */
 		w->n_others = 0;
 		if (raw_syscall(SYS_epoll_pwait, c->epfd, &none, 1, 0, NULL, 0) == -EBADF)
 			return -EBADF;
@@ -328,7 +335,8 @@ epoll_run(struct epoll_call *c)
 }
 
 static int
-epoll_wait_any(struct fd_entry *e, int epfd, struct epoll_event *ev, int max, struct timeout timeout, bool precise,
+epoll_wait_any(struct fd_entry *e, int epfd, struct epoll_event *ev, int max, struct timeout timeout,
+	bool precise,
 	const sigset_t *mask)
 {
 	struct epoll_call c;
@@ -352,7 +360,9 @@ epoll_wait_any(struct fd_entry *e, int epfd, struct epoll_event *ev, int max, st
 	return result_errno(ret);
 }
 
-/* NULL if the call is the kernel's alone: nothing known, or nothing to wait for that could change meanwhile. */
+/*
+ * NULL if the call is the kernel's alone: nothing known, or nothing to wait for that could change meanwhile.
+ */
 static struct fd_entry *
 epoll_concerned(int epfd, bool no_wait)
 {

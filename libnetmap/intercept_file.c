@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls on a descriptor: close and duplication keep the table in step, ioctl goes to the client, and read and write answer EINVAL as they do for a
- * device without them. Also the one place where the library's own descriptors are spared.
+ * Calls on a descriptor: close and duplication keep the table in step, ioctl goes to the client, and read and
+ * write answer EINVAL as they do for a device without them. Also the one place where the library's own
+ * descriptors are spared.
  */
 #include "intercept.h"
 
@@ -197,7 +198,8 @@ ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (!fd_peek(fd)) {
 		/* A session may have come on a way that nobody saw (pidfd_getfd): its first request tells. */
-		if (!process_active || !request_is_netmap(request) || !process_marked(fd) || !process_owns_table())
+		if (!process_active || !request_is_netmap(request) || !process_marked(fd) ||
+			!process_owns_table())
 			return libc.ioctl(fd, request, arg);
 		fd_install(fd, &fd_pending);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mmap(2) of a netmap descriptor goes to the client; every unmapping in the process is told to it while a region is mapped, since a mapping keeps its
- * session alive. The client is told before the kernel is: afterwards another thread may have the addresses.
+ * mmap(2) of a netmap descriptor goes to the client; every unmapping in the process is told to it while a
+ * region is mapped, since a mapping keeps its session alive. The client is told before the kernel is:
+ * afterwards another thread may have the addresses.
  */
 #include "intercept.h"
 

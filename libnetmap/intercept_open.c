@@ -14,7 +14,10 @@ int __openat_2(int dir, const char *path, int flags);
 static bool
 path_is_netmap(const char *path)
 {
-	/* The declarations promise a path that is not NULL, programs do not: such calls are for the kernel to refuse. */
+	/*
+	 * The declarations promise a path that is not NULL, programs do not: such calls are for the kernel to
+	 * refuse.
+	 */
 	__asm__("" : "+r"(path));
 	return process_active && path && strcmp(path, "/dev/netmap") == 0 && process_owns_table();
 }

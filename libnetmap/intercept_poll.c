@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * poll(2): netmap descriptors run their sync passes here, all others are the kernel's. An epoll instance with netmap members counts as both; members
- * that another thread adds to it during the call are seen from the next call on.
+ * poll(2): netmap descriptors run their sync passes here, all others are the kernel's. An epoll instance with
+ * netmap members counts as both; members that another thread adds to it during the call are seen from the
+ * next call on.
  */
 #include "intercept.h"
 
@@ -12,7 +13,8 @@
 #include "raw_syscall.h"
 
 int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t fds_size);
-int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask, size_t fds_size);
+int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask,
+	size_t fds_size);
 void __chk_fail(void) __attribute__((noreturn));
 
 #define POLL_MAX	(1u << 20)	/* longer arrays are for the kernel to refuse */
@@ -274,7 +276,8 @@ __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t fds_size)
 }
 
 INTERCEPT int
-__ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask, size_t fds_size)
+__ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask,
+	size_t fds_size)
 {
 	if (fds_size / sizeof(*fds) < nfds)
 		__chk_fail();

@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* --- SCM_RIGHTS -------------------------------------------------------------------------------------------------------- */
+/* --- SCM_RIGHTS --- */
 
 static void
 message_arrived(struct msghdr *msg)
@@ -61,7 +61,7 @@ recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *t
 	return ret;
 }
 
-/* --- syscall() ---------------------------------------------------------------------------------------------------------- */
+/* --- syscall() --- */
 
 /* Opening, closing, duplicating and memory. False: not one of these. */
 static bool
@@ -132,15 +132,16 @@ syscall_transfer(long nr, const long *a, long *ret)
 		*ret = recvmsg((int)a[0], (struct msghdr *)a[1], (int)a[2]);
 		return true;
 	case SYS_recvmmsg:
-		*ret = recvmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3], (struct timespec *)a[4]);
+		*ret = recvmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3],
+			(struct timespec *)a[4]);
 		return true;
 	}
 	return false;
 }
 
 /*
- * poll and select, if netmap descriptors are among those asked about: otherwise the kernel's own call differs a little from libc's (ppoll and pselect6
- * write back what is left of the timeout), so it is left alone.
+ * poll and select, if netmap descriptors are among those asked about: otherwise the kernel's own call differs
+ * a little from libc's (ppoll and pselect6 write back what is left of the timeout), so it is left alone.
  */
 static bool
 syscall_poll(long nr, const long *a, long *ret)
@@ -157,20 +158,22 @@ syscall_poll(long nr, const long *a, long *ret)
 	case SYS_select:
 		if (!select_concerned((int)a[0], (void *)a[1], (void *)a[2], (void *)a[3]))
 			return false;
-		*ret = select((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], (struct timeval *)a[4]);
+		*ret = select((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3],
+			(struct timeval *)a[4]);
 		return true;
 #endif
 	case SYS_ppoll:
 		if (!poll_concerned((struct pollfd *)a[0], (nfds_t)a[1]))
 			return false;
-		*ret = ppoll((struct pollfd *)a[0], (nfds_t)a[1], (struct timespec *)a[2], (const sigset_t *)a[3]);
+		*ret = ppoll((struct pollfd *)a[0], (nfds_t)a[1], (struct timespec *)a[2],
+			(const sigset_t *)a[3]);
 		return true;
 	case SYS_pselect6:
 		if (!select_concerned((int)a[0], (void *)a[1], (void *)a[2], (void *)a[3]))
 			return false;
 		sig = (const void *)a[5];
-		*ret = pselect((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3], (struct timespec *)a[4],
-			sig ? sig->mask : NULL);
+		*ret = pselect((int)a[0], (fd_set *)a[1], (fd_set *)a[2], (fd_set *)a[3],
+			(struct timespec *)a[4], sig ? sig->mask : NULL);
 		return true;
 	}
 	return false;
@@ -200,13 +203,18 @@ syscall_epoll(long nr, const long *a, long *ret)
 		*ret = epoll_pwait((int)a[0], ev, (int)a[2], (int)a[3], (const sigset_t *)a[4]);
 		return true;
 	case SYS_epoll_pwait2:
-		*ret = epoll_pwait2((int)a[0], ev, (int)a[2], (const struct timespec *)a[3], (const sigset_t *)a[4]);
+		*ret = epoll_pwait2((int)a[0], ev, (int)a[2], (const struct timespec *)a[3],
+			(const sigset_t *)a[4]);
 		return true;
 	}
 	return false;
 }
 
-INTERCEPT long
+/*
+ * Takes six arguments whatever was passed, as libc's does: what is not there is not used. AddressSanitizer
+ * need not know.
+ */
+INTERCEPT __attribute__((no_sanitize_address)) long
 syscall(long nr, ...)
 {
 	long a[6], ret;
@@ -216,7 +224,8 @@ syscall(long nr, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (process_active && (syscall_file(nr, a, &ret) || syscall_transfer(nr, a, &ret) || syscall_poll(nr, a, &ret) ||
+	if (process_active && (syscall_file(nr, a, &ret) || syscall_transfer(nr, a, &ret) ||
+		syscall_poll(nr, a, &ret) ||
 	    syscall_epoll(nr, a, &ret)))
 		return ret;
 	return libc.syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);

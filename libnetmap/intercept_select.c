@@ -26,8 +26,8 @@ struct select_sets {
 static const short select_events[3] = { SELECT_IN, SELECT_OUT, SELECT_EX };
 
 /*
- * The kernel looks at no more bits than its own table of the process's descriptors has, and programs that pass getdtablesize() with an
- * ordinary fd_set count on it.
+ * The kernel looks at no more bits than its own table of the process's descriptors has, and programs that
+ * pass getdtablesize() with an ordinary fd_set count on it.
  */
 static int
 select_bits_limit(void)
@@ -73,7 +73,8 @@ bool
 select_concerned(int nfds, const void *rd, const void *wr, const void *ex)
 {
 	int highest = atomic_load_explicit(&fd_highest, memory_order_relaxed);
-	struct select_sets s = { nfds <= highest ? nfds : highest + 1, { (void *)rd, (void *)wr, (void *)ex } };
+	int n = nfds <= highest ? nfds : highest + 1;
+	struct select_sets s = { n, { (void *)rd, (void *)wr, (void *)ex } };
 
 	for (int word = 0; word < select_words(&s); word++)
 		for (unsigned long bits = select_word(&s, word); bits; bits &= bits - 1)
@@ -105,8 +106,8 @@ select_to_poll(const struct select_sets *s, struct wait_array *mem)
 }
 
 /*
- * How many bits the results make, -EBADF for a closed descriptor. What poll reports though select would not (a hang-up on a descriptor of which
- * only exceptional conditions were asked) is not asked about again.
+ * How many bits the results make, -EBADF for a closed descriptor. What poll reports though select would not
+ * (a hang-up on a descriptor of which only exceptional conditions were asked) is not asked about again.
  */
 static int
 select_count(const struct select_sets *s, struct pollfd *fds, int n)
@@ -138,7 +139,8 @@ select_write_back(struct select_sets *s, const struct pollfd *fds, int n)
 
 		for (; i < n && (fds[i].fd < 0 || fds[i].fd / WORD_BITS == word); i++)
 			for (int k = 0; k < 3; k++)
-				if (fds[i].fd >= 0 && select_has(s, k, fds[i].fd) && fds[i].revents & select_events[k])
+				if (fds[i].fd >= 0 && select_has(s, k, fds[i].fd) &&
+					fds[i].revents & select_events[k])
 					result[k] |= 1UL << (fds[i].fd % WORD_BITS);
 		for (int k = 0; k < 3; k++)
 			if (s->set[k])
@@ -152,9 +154,13 @@ select_cancelled(void *arg)
 	wait_array_free(arg);
 }
 
-/* Waits until some bit can be set, or the time is over. A function of its own: its frame may be left by cancellation. */
+/*
+ * Waits until some bit can be set, or the time is over. A function of its own: its frame may be left by
+ * cancellation.
+ */
 static __attribute__((noinline)) int
-select_wait(const struct select_sets *s, struct wait_array *mem, int n, struct timeout *timeout, const sigset_t *mask)
+select_wait(const struct select_sets *s, struct wait_array *mem, int n, struct timeout *timeout,
+	const sigset_t *mask)
 {
 	int ret;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The functions behind the interception, see libc_calls.h. The raw_* ones differ from libc's only in not being cancellation points. */
+/*
+ * The functions behind the interception, see libc_calls.h. The raw_* ones differ from libc's only in not
+ * being cancellation points.
+ */
 #include "intercept.h"
 
 #include <dlfcn.h>
@@ -228,7 +231,8 @@ raw_epoll_wait(int epfd, struct epoll_event *ev, int max, int timeout)
 }
 
 static int
-raw_epoll_pwait2(int epfd, struct epoll_event *ev, int max, const struct timespec *timeout, const sigset_t *mask)
+raw_epoll_pwait2(int epfd, struct epoll_event *ev, int max, const struct timespec *timeout,
+	const sigset_t *mask)
 {
 	return raw_result(raw_syscall(SYS_epoll_pwait2, epfd, ev, max, timeout, mask, SIGSET_SIZE));
 }
@@ -260,7 +264,8 @@ raw_syscall_any(long nr, ...)
 
 struct libc_calls libc = {
 	.open = raw_open, .openat = raw_openat, .__open_2 = raw___open_2, .__openat_2 = raw___openat_2,
-	.close = raw_close, .close_range = raw_close_range, .dup = raw_dup, .dup2 = raw_dup2, .dup3 = raw_dup3,
+	.close = raw_close, .close_range = raw_close_range, .dup = raw_dup, .dup2 = raw_dup2,
+		.dup3 = raw_dup3,
 	.fcntl = raw_fcntl, .ioctl = raw_ioctl,
 	.read = raw_read, .write = raw_write, .readv = raw_readv, .writev = raw_writev,
 	.mmap = raw_mmap, .munmap = raw_munmap, .mremap = raw_mremap,

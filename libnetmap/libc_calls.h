@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The functions behind the interception: libc's (or those of the next library in the search order), and, until libc_resolve has run, equivalent bare
- * system calls. So wrappers work from the first instruction of the process on, also while the loader or malloc set themselves up.
+ * The functions behind the interception: libc's (or those of the next library in the search order), and,
+ * until libc_resolve has run, equivalent bare system calls. So wrappers work from the first instruction of
+ * the process on, also while the loader or malloc set themselves up.
  */
 #ifndef LIBNETMAP_LIBC_CALLS_H
 #define LIBNETMAP_LIBC_CALLS_H
@@ -37,13 +38,15 @@
 	X(int, poll, (struct pollfd *fds, nfds_t n, int timeout)) \
 	X(int, ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)) \
 	X(int, select, (int n, fd_set *rd, fd_set *wr, fd_set *ex, struct timeval *timeout)) \
-	X(int, pselect, (int n, fd_set *rd, fd_set *wr, fd_set *ex, const struct timespec *timeout, const sigset_t *mask)) \
+	X(int, pselect, (int n, fd_set *rd, fd_set *wr, fd_set *ex, const struct timespec *timeout, \
+		const sigset_t *mask)) \
 	X(int, epoll_create, (int size)) \
 	X(int, epoll_create1, (int flags)) \
 	X(int, epoll_ctl, (int epfd, int op, int fd, struct epoll_event *ev)) \
 	X(int, epoll_wait, (int epfd, struct epoll_event *ev, int max, int timeout)) \
 	X(int, epoll_pwait, (int epfd, struct epoll_event *ev, int max, int timeout, const sigset_t *mask)) \
-	X(int, epoll_pwait2, (int epfd, struct epoll_event *ev, int max, const struct timespec *timeout, const sigset_t *mask)) \
+	X(int, epoll_pwait2, (int epfd, struct epoll_event *ev, int max, const struct timespec *timeout, \
+		const sigset_t *mask)) \
 	X(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags)) \
 	X(int, recvmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout)) \
 	X(long, syscall, (long nr, ...))
@@ -56,7 +59,10 @@ struct libc_calls {
 
 extern struct libc_calls libc;
 
-/* Looks the functions up; those that are not found stay bare system calls. Once, from the library's constructor. */
+/*
+ * Looks the functions up; those that are not found stay bare system calls. Once, from the library's
+ * constructor.
+ */
 void libc_resolve(void);
 
 #endif /* LIBNETMAP_LIBC_CALLS_H */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which process this is, see process.h; and the library's start: libc's functions, who serves the process, descriptors that came by exec. */
+/*
+ * Which process this is, see process.h; and the library's start: libc's functions, who serves the process,
+ * descriptors that came by exec.
+ */
 #include "intercept.h"
 
 #include <fcntl.h>
@@ -106,7 +109,8 @@ process_marked(int fd)
 	socklen_t len = sizeof(tv);
 
 	/* The kernel rounds the microseconds to its clock tick, so the seconds alone are looked at. */
-	return raw_syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) == 0 && tv.tv_sec == PROTO_MARK_SEC;
+	return raw_syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len) == 0 &&
+		tv.tv_sec == PROTO_MARK_SEC;
 }
 
 bool
@@ -167,9 +171,11 @@ session_current(int fd, struct fd_entry *e)
 
 	if (!process_owns_table())
 		return true;
+	/* A duplicate keeps the file open. */
 	if (fd_peek(fd) != e)
-		return atomic_load_explicit(&e->slots, memory_order_acquire) != 0;	/* a duplicate keeps the file open */
-	if (raw_syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 && cookie == client_cookie(e->session))
+		return atomic_load_explicit(&e->slots, memory_order_acquire) != 0;
+	if (raw_syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 &&
+		cookie == client_cookie(e->session))
 		return true;
 	fd_replace(fd, e, process_marked(fd) ? &fd_pending : NULL);
 	return false;
@@ -231,7 +237,8 @@ process_start(void)
 	libc_resolve();
 	if (!process_wants_user_host())
 		return;
-	page = libc.mmap(NULL, sizeof(*process_word), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page = libc.mmap(NULL, sizeof(*process_word), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page != MAP_FAILED) {
 		madvise(page, sizeof(*process_word), MADV_WIPEONFORK);
 		process_word = page;

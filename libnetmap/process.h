@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which process this is. A forked child has its own copy of the descriptor table, and tells the client about itself before its first use of it.
- * A child made by vfork (or clone with CLONE_VM) runs wrappers in its parent's memory: it has its own descriptors, but the table describes the
- * parent's, so it must change nothing there.
+ * Which process this is. A forked child has its own copy of the descriptor table, and tells the client about
+ * itself before its first use of it. A child made by vfork (or clone with CLONE_VM) runs wrappers in its
+ * parent's memory: it has its own descriptors, but the table describes the parent's, so it must change
+ * nothing there.
  */
 #ifndef LIBNETMAP_PROCESS_H
 #define LIBNETMAP_PROCESS_H
@@ -21,7 +22,10 @@ extern bool process_active;		/* false: a real /dev/netmap serves this process */
 
 void process_forked(void);
 
-/* To be called before anything that concerns a netmap descriptor. (signal-safe once the process has called it) */
+/*
+ * To be called before anything that concerns a netmap descriptor. (signal-safe once the process has called
+ * it)
+ */
 static inline void
 process_enter(void)
 {
@@ -33,8 +37,8 @@ process_enter(void)
 bool process_owns_table(void);
 
 /*
- * Lets go of dropped sessions now, unless this may be a signal handler (some signal is blocked): then the next call that comes by does it.
- * At places that are not for signal handlers anyway, process_reap_now.
+ * Lets go of dropped sessions now, unless this may be a signal handler (some signal is blocked): then the
+ * next call that comes by does it. At places that are not for signal handlers anyway, process_reap_now.
  */
 void process_reap(void);
 void process_reap_now(void);

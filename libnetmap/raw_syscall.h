@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System calls without libc: for the time before libc's own functions are known, and where errno must stay untouched. No cancellation point.
- * Returns what the kernel returns: a result, or -errno in [-4095, -1].
+ * System calls without libc: for the time before libc's own functions are known, and where errno must stay
+ * untouched. No cancellation point. Returns what the kernel returns: a result, or -errno in [-4095, -1].
  */
 #ifndef LIBNETMAP_RAW_SYSCALL_H
 #define LIBNETMAP_RAW_SYSCALL_H
@@ -30,7 +30,8 @@ raw_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 	register long x4 __asm__("x4") = e;
 	register long x5 __asm__("x5") = f;
 
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4),
+		"r"(x5) : "memory");
 	return x0;
 #else
 #error "raw_syscall6 is not written for this architecture"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How long a wait may take in all, over any number of rounds. The clock is first looked at when there is something to wait for. */
+/*
+ * How long a wait may take in all, over any number of rounds. The clock is first looked at when there is
+ * something to wait for.
+ */
 #ifndef LIBNETMAP_TIMEOUT_H
 #define LIBNETMAP_TIMEOUT_H
 

@@ -130,8 +130,8 @@ wait_cancelled(void *arg)
 }
 
 /*
- * Fills w->kfds: the others, then the sessions' own descriptors, then what stands behind them. Returns how many, 0 if the sessions are all, or
- * -ENOMEM. The last place is left for the waiter's descriptor.
+ * Fills w->kfds: the others, then the sessions' own descriptors, then what stands behind them. Returns how
+ * many, 0 if the sessions are all, or -ENOMEM. The last place is left for the waiter's descriptor.
  */
 static int
 wait_kernel_set(struct wait *w)
@@ -175,8 +175,9 @@ wait_sources_current(struct wait *w)
 }
 
 /*
- * What is left of the timeout, or less: some rings have to be looked at every so many milliseconds, and a thread that nobody can wake through a
- * descriptor looks at all of them. The end of a slice is nothing but a reason to look again.
+ * What is left of the timeout, or less: some rings have to be looked at every so many milliseconds, and a
+ * thread that nobody can wake through a descriptor looks at all of them. The end of a slice is nothing but a
+ * reason to look again.
  */
 static struct timespec *
 wait_slice(struct wait *w, bool nobody_wakes, struct timespec *out)
@@ -223,7 +224,10 @@ wait_in_kernel(struct wait *w, unsigned n, bool *fresh)
 	return 0;
 }
 
-/* Arms, looks once more, sleeps. >0: results; 0: look again; -ESTALE: numbers changed; -EINTR and other errors. */
+/*
+ * Arms, looks once more, sleeps. >0: results; 0: look again; -ESTALE: numbers changed; -EINTR and other
+ * errors.
+ */
 static int
 wait_sleep(struct wait *w, bool *fresh)
 {

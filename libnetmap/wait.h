@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The waiting under poll, select and epoll_wait: sync passes first, sleep only if nothing is ready, and look again after every wake-up. The caller
- * says what its descriptors are through callbacks.
+ * The waiting under poll, select and epoll_wait: sync passes first, sleep only if nothing is ready, and look
+ * again after every wake-up. The caller says what its descriptors are through callbacks.
  *
- * Sleeping takes one of two forms. If sessions are all there is, the thread waits in client_wait. If the kernel has descriptors to watch as well, it
- * sleeps in ppoll over those, the descriptor by which the thread is woken, and the sessions' own (without events: a hang-up says that netmapd died).
+ * Sleeping takes one of two forms. If sessions are all there is, the thread waits in client_wait. If the
+ * kernel has descriptors to watch as well, it sleeps in ppoll over those, the descriptor by which the thread
+ * is woken, and the sessions' own (without events: a hang-up says that netmapd died).
  */
 #ifndef LIBNETMAP_WAIT_H
 #define LIBNETMAP_WAIT_H
@@ -22,7 +23,10 @@ struct wait_source {
 	short events;
 };
 
-/* Array that starts in its owner's memory and moves to a mapping when it grows; malloc is not for signal handlers. */
+/*
+ * Array that starts in its owner's memory and moves to a mapping when it grows; malloc is not for signal
+ * handlers.
+ */
 struct wait_array {
 	void *at;
 	size_t size;		/* bytes */
@@ -35,16 +39,21 @@ struct wait {
 	const sigset_t *mask;
 	struct pollfd *others;		/* what the kernel watches; revents are filled in by the sleep */
 	unsigned n_others;
-	bool restart;			/* out: the wait ended because a number changed its meaning; look everything up again */
+	/* out: the wait ended because a number changed its meaning; look everything up again */
+	bool restart;
 
 	/* The sync passes. How many results there are (0: nothing is ready). */
 	int (*collect)(struct wait *w);
 	/*
-	 * Adds the kernel's results to `n` others: how many there are in addition, or -errno. Called when n > 0, when the time is over, and when the sleep found some:
-	 * then `fresh` says that others[].revents are of now, otherwise they have to be asked for (without waiting).
+	 * Adds the kernel's results to `n` others: how many there are in addition, or -errno. Called when n >
+	 * 0, when the time is over, and when the sleep found some: then `fresh` says that others[].revents
+	 * are of now, otherwise they have to be asked for (without waiting).
 	 */
 	int (*collect_others)(struct wait *w, int n, bool fresh);
-	/* Before a sleep: wait_add for every session that may end it. 0 or -errno. And the opposite, NULL if there is nothing to do. */
+	/*
+	 * Before a sleep: wait_add for every session that may end it. 0 or -errno. And the opposite, NULL if
+	 * there is nothing to do.
+	 */
 	int (*before)(struct wait *w);
 	void (*after)(struct wait *w);
 	/* The caller's resources, when the thread is cancelled. */
