@@ -188,8 +188,6 @@ extra_give(struct session *s, struct region *r, uint32_t n)
 		head = idx;
 	}
 	s->nifp->ni_bufs_head = head;
-	s->has_extra = given > 0;
-	r->extra_out += s->has_extra;
 	return given;
 }
 
@@ -205,9 +203,6 @@ extra_take_back(struct session *s, struct region *r)
 		region_buf_free(r, idx);
 		idx = next;
 	}
-	if (s->has_extra)
-		r->extra_out--;
-	s->has_extra = false;
 }
 
 /* --- binding --- */
@@ -306,6 +301,7 @@ port_bind(struct session *s, struct port *p, struct request_msg *msg, struct nmr
 		return error;
 	reg->nr_extra_bufs = extra_give(s, p->region, reg->nr_extra_bufs);
 	rings_take(p, &c, s->exclusive);
+	p->region->bound++;
 	s->port = p;
 	register_tell(s, p, reg);
 	binding_set(s, p, &c, reg);
@@ -339,7 +335,6 @@ session_register(struct session *s, void *caller, struct request_msg *msg, struc
 	return error;
 }
 
-
 void
 session_unregister(struct session *s)
 {
@@ -351,6 +346,7 @@ session_unregister(struct session *s)
 	rings_give_back(s->binding);
 	extra_take_back(s, r);
 	region_free(r, POOL_IF, s->nifp, s->nifp_size);
+	r->bound--;
 	s->nifp = NULL;
 	s->port = NULL;
 	region_get(r);

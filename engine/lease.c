@@ -98,19 +98,22 @@ lease_finish(struct kring *kr, uint64_t start, uint32_t n, uint64_t shown)
 {
 	uint64_t end = pos_add(kr, start, n);
 
-	/* Acquire: as in lease_publish_part. */
-	if (load_acquire(&kr->published) == shown) {
+	if (shown == end) {
+		/* All of it was shown in parts. From then on the tail is not ours: the next lease's owner may be storing it. */
+		fence_full();
+	} else if (load_acquire(&kr->published) == shown) {	/* acquire: as in lease_publish_part */
 		/* All before us is published, and nobody else moves the tail from here: one store. */
 		store_release(&kr->published, end);
 		/* A later lease may finish right now: either it sees our tail, or we see its record. Also orders the look for sleepers. */
 		fence_full();
-		if (lease_pos(load_relaxed(&kr->reserve)) == end)
-			return;
 	} else {
 		store_release(&kr->lease[pos_index(kr, start)], lease_word(start, 0, n));
 		fence_full();
+		lease_advance(kr);
+		return;
 	}
-	lease_advance(kr);
+	if (lease_pos(load_relaxed(&kr->reserve)) != end)
+		lease_advance(kr);
 }
 
 static void

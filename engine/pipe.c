@@ -15,41 +15,38 @@ slots_take_back(struct kring *kr, struct kring *rx)
 {
 	/* Pairs with the release of the cursor: what the receiver wrote into the slots is visible. */
 	uint64_t returned = load_acquire(&rx->released);
-	uint64_t n = pos_diff(kr, returned, kr->own_free);
-	uint32_t i = pos_index(kr, kr->own_free);
+	uint64_t n = pos_diff(kr, returned, kr->own_free), left;
+	struct netmap_slot *uto = kr->uslot, *ufrom = rx->uslot;
+	const struct slot_rules rules = slot_rules_of(kr);
+	uint32_t i;
 
-	if (unlikely(n >= kr->num_slots))
+	if (n == 0 || unlikely(n >= kr->num_slots))
 		return;
-	for (; n > 0; n--, i = index_next(kr, i)) {
-		uint64_t word = slot_load(&rx->uslot[i]);
+	i = pos_index(kr, kr->own_free);
+	for (left = n; left > 0; left--) {
+		slot_pair slot = slot_load_pair(&ufrom[i]);
 
-		kr->uslot[i].ptr = slot_load_ptr(&rx->uslot[i]);
-		/* A receiver that spoiled its slot: the sender keeps what it sent. */
-		if (likely(slot_idx_valid(kr, slot_idx(word)) && slot_len(word) <= kr->buf_size))
-			slot_store(&kr->uslot[i], word);
+		/* A receiver that spoiled its slot: the sender keeps the buffer that it sent. */
+		if (slot_keeps(&rules, slot[0]))
+			slot_store_pair(&uto[i], slot);
+		else
+			store_relaxed(&uto[i].ptr, slot[1]);
+		i = unlikely(i + 1 == rules.num_slots) ? 0 : i + 1;
 	}
-	kr->hwtail = index_add(kr, kr->hwtail, (uint32_t)pos_diff(kr, returned, kr->own_free));
+	kr->hwtail = index_add(kr, kr->hwtail, (uint32_t)n);
 	kr->own_free = returned;
 }
 
-/*
- * Passes one slot on; a slot that breaks the rules arrives empty, in the buffer that was there, and is counted in `bad`. Passing it again, while its
- * packet is not complete, does no harm.
- */
-static inline uint64_t
-slot_pass(struct kring *kr, struct kring *rx, uint32_t i, uint32_t bad[2])
+/* A slot that breaks the rules arrives empty, in the buffer that was there, and is counted in `bad`. */
+static uint64_t __attribute__((noinline))
+slot_pass_bad(struct kring *rx, uint32_t i, slot_pair slot, uint32_t bad[2])
 {
-	struct netmap_slot *from = &kr->uslot[i], *to = &rx->uslot[i];
-	uint64_t word = slot_load(from), ptr = slot_load_ptr(from);
+	uint64_t there = slot_load(&rx->uslot[i]);
+	uint64_t word = slot_word(slot_idx(there), 0, slot_flags(slot[0]) & NS_MOREFRAG);
 
-	if (unlikely(!slot_idx_valid(kr, slot_idx(word)) || slot_len(word) > kr->buf_size)) {
-		uint64_t there = slot_load(to);
-
-		bad[slot_idx_valid(kr, slot_idx(word))]++;
-		word = slot_word(slot_idx(there), 0, slot_flags(word) & NS_MOREFRAG);
-	}
-	to->ptr = ptr;
-	slot_store(to, word);
+	bad[slot_idx_valid(rx, slot_idx(slot[0]))]++;
+	store_relaxed(&rx->uslot[i].ptr, slot[1]);
+	slot_store(&rx->uslot[i], word);
 	return word;
 }
 
@@ -74,13 +71,21 @@ pipe_txsync(struct arena_root *root, struct kring *kr, uint32_t head)
 {
 	struct kring *rx = kr->peer;
 	uint32_t i = kr->hwcur, done = kr->hwcur, slots = index_diff(kr, head, kr->hwcur);
+	struct netmap_slot *uto = rx->uslot, *ufrom = kr->uslot;
+	const struct slot_rules rules = slot_rules_of(kr);
 	uint64_t packets = 0, bytes = 0, open_bytes = 0;
 	uint32_t bad[2] = { 0, 0 }, flags = 0;
 
+	/* Passing a slot again, while its packet is not complete, does no harm. */
 	for (; slots > 0; slots--) {
-		uint64_t word = slot_pass(kr, rx, i, bad);
+		slot_pair slot = slot_load_pair(&ufrom[i]);
+		uint64_t word = slot[0];
 
-		i = index_next(kr, i);
+		if (slot_keeps(&rules, word))
+			slot_store_pair(&uto[i], slot);
+		else
+			word = slot_pass_bad(rx, i, slot, bad);
+		i = unlikely(i + 1 == rules.num_slots) ? 0 : i + 1;
 		open_bytes += slot_len(word);
 		flags |= slot_flags(word);
 		if (unlikely((slot_flags(word) & NS_MOREFRAG) != 0))

@@ -92,7 +92,7 @@ port_destroy(struct port *p)
 {
 	struct port **link = &engine_root->ports;
 
-	p->gone = true;
+	store_relaxed(&p->gone, true);
 	while (*link != p)
 		link = &(*link)->list_next;
 	store_release(link, p->list_next);
@@ -134,10 +134,12 @@ region_sweep(struct region *r)
 	struct port *p;
 	uint32_t i, j;
 
-	/* Rings of a port that is not quite gone yet are no longer in the list. */
-	if (r->extra_out > 0 || r->retiring > 0)
-		return;
-	region_mark_begin(r);
+	/*
+	 * While programs are bound, what no ring refers to may be in their hands: extra buffers, one of two that are just being swapped. Rings of a port
+	 * that is not quite gone yet are no longer in the list.
+	 */
+	if (r->bound == 0 && r->retiring == 0)
+		region_mark_begin(r);
 	for (p = engine_root->ports; p != NULL; p = p->list_next) {
 		if (p->region != r)
 			continue;

@@ -32,7 +32,10 @@ void port_hold(struct port *p);
 void port_drop(struct port *p);
 struct port *port_first(void);
 
-/* Puts every buffer that no ring of the region refers to back, unless descriptors hold extra buffers, which only their owners know. */
+/*
+ * To be called after buffers were given back on the word of programs: takes those that live rings refer to out of the free ones again. When no descriptor
+ * is bound any more, also finds what was lost.
+ */
 void region_sweep(struct region *r);
 
 /* ring_object.c: rings of a port in its region. kring_create fills the netmap_ring too. */

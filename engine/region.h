@@ -39,7 +39,7 @@ struct region {
 
 	/* Control side. */
 	uint32_t users;			/* ports and sessions that hold it */
-	uint32_t extra_out;		/* descriptors that were given extra buffers and still live */
+	uint32_t bound;			/* descriptors that are bound to its ports */
 	uint32_t retiring;		/* ports that wait to be freed */
 	uint64_t *used[POOLS];		/* private: bitmap of each pool */
 	uint32_t hint[POOLS];		/* where to look first */
@@ -78,8 +78,9 @@ uint32_t region_buf_alloc(struct region *r);
 /* Ignores indexes that are out of range or free: they come from memory that applications write. */
 void region_buf_free(struct region *r, uint32_t idx);
 uint32_t region_bufs_left(const struct region *r);
-/* Sweep: takes all buffers for free, then those that are in use are marked one by one. */
+/* Sweep: takes all buffers for free; then those that are in use are to be marked. */
 void region_mark_begin(struct region *r);
+/* The buffer is in use. Ignores indexes that are out of range. */
 void region_mark(struct region *r, uint32_t idx);
 
 #endif /* ENGINE_REGION_H */

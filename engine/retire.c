@@ -48,13 +48,15 @@ retire(void (*release)(void *obj), void *obj)
 {
 	struct retired *r = os_alloc(sizeof(*r));
 	uint64_t epoch = load_relaxed(&root->epoch);
+	bool reachable;
 
-	/* Who enters from now on carries a later epoch, and cannot find the object. */
+	/* Who enters from now on carries a later epoch, or one that it loaded before; either way it cannot find the object. */
 	store_relaxed(&root->epoch, epoch + 1);
 	fence_full();
-	if (epoch_oldest() > epoch || r == NULL) {
+	reachable = epoch_oldest() <= epoch;
+	if (!reachable || r == NULL) {
 		/* Without memory to remember it by: nobody inside is the common case, and leaking is better than freeing under a reader. */
-		if (epoch_oldest() > epoch)
+		if (!reachable)
 			release(obj);
 		os_free(r);
 		return;

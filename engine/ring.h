@@ -261,6 +261,21 @@ slot_load_ptr(const struct netmap_slot *uslot)
 	return load_relaxed(&uslot->ptr);
 }
 
+/* A whole slot in one register where the machine has such; its first word is the one above. Loaded and stored once, as it is. */
+typedef uint64_t slot_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+static inline slot_pair
+slot_load_pair(const struct netmap_slot *uslot)
+{
+	return *(const volatile slot_pair *)(const void *)uslot;
+}
+
+static inline void
+slot_store_pair(struct netmap_slot *uslot, slot_pair slot)
+{
+	*(volatile slot_pair *)(void *)uslot = slot;
+}
+
 static inline uint32_t
 slot_idx(uint64_t word)
 {
@@ -283,6 +298,23 @@ static inline bool
 slot_idx_valid(const struct kring *kr, uint32_t idx)
 {
 	return idx - 2u < kr->buf_total - 2u;
+}
+
+/* What the loops over slots need, in registers: a store to a slot might change anything in memory, as far as the compiler knows. */
+struct slot_rules {
+	uint32_t num_slots, buf_size, limit;
+};
+
+static inline struct slot_rules
+slot_rules_of(const struct kring *kr)
+{
+	return (struct slot_rules){ kr->num_slots, kr->buf_size, kr->buf_total - 2 };
+}
+
+static inline bool
+slot_keeps(const struct slot_rules *r, uint64_t word)
+{
+	return likely(slot_idx(word) - 2 < r->limit && slot_len(word) <= r->buf_size);
 }
 
 static inline char *

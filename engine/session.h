@@ -13,7 +13,6 @@ struct session {
 	struct port *port;		/* NULL while not registered */
 	struct netmap_if *nifp;
 	uint32_t nifp_size;		/* bytes */
-	bool has_extra;			/* counted in region.extra_out */
 	bool exclusive;
 };
 

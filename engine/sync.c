@@ -314,7 +314,7 @@ binding_poll(struct arena_root *root, struct actor *self, struct binding *b, uns
 	uint64_t before = actor_enter(root, self);
 	unsigned got = 0;
 
-	if (!binding_usable(b) || b->port->gone) {
+	if (!binding_usable(b) || load_relaxed(&b->port->gone)) {
 		actor_leave(self, before);
 		return EV_ERR;
 	}

@@ -35,6 +35,7 @@ struct batch {
 	struct vale_switch *sw;
 	uint32_t stamp;				/* of the forwarding table, now */
 	uint32_t n;				/* fragments */
+	uint64_t packets, bytes;		/* what they amount to */
 	uint64_t src, dst;			/* addresses seen last */
 	uint32_t dst_port;			/* where `dst` leads */
 	bool uniform;				/* all packets: one fragment, to frag[0].dst, direct */
@@ -74,25 +75,32 @@ destination_find(struct batch *b, uint64_t dst)
 		b->dst_port = port == b->kr->port->sw_index ? DST_DROP : port;
 }
 
-/* Decides by the first twelve bytes of a frame: d0 holds bytes 0..7, d1 bytes 8..11. */
-static inline uint32_t
-frame_switch(struct batch *b, uint64_t d0, uint32_t d1, bool learn)
-{
-	uint64_t dst = d0 & FDB_ADDR_MASK;
-	uint64_t src = d0 >> 48 | (uint64_t)d1 << 16;
-
-	if (unlikely(src != b->src) && learn)
-		source_learn(b, src);
-	if (unlikely(dst != b->dst))
-		destination_find(b, dst);
-	return b->dst_port;
-}
-
+/* The first twelve bytes of a frame: d0 holds bytes 0..7, d1 bytes 8..11. */
 static inline void
 header_load(const char *data, uint64_t *d0, uint32_t *d1)
 {
 	__builtin_memcpy(d0, data, sizeof(*d0));
 	__builtin_memcpy(d1, data + 8, sizeof(*d1));
+}
+
+static inline uint64_t
+header_src(uint64_t d0, uint32_t d1)
+{
+	return d0 >> 48 | (uint64_t)d1 << 16;
+}
+
+/* Decides where a frame goes, by its first bytes. */
+static uint32_t __attribute__((noinline))
+frame_switch(struct batch *b, uint64_t d0, uint32_t d1, bool learn)
+{
+	uint64_t dst = d0 & FDB_ADDR_MASK;
+	uint64_t src = header_src(d0, d1);
+
+	if (src != b->src && learn)
+		source_learn(b, src);
+	if (dst != b->dst)
+		destination_find(b, dst);
+	return b->dst_port;
 }
 
 static void
@@ -188,46 +196,80 @@ packet_gather(struct batch *b, uint32_t i, uint32_t avail)
 		b->n = first;
 		return taken;
 	}
+	b->packets++;
+	for (i = first; i < b->n; i++)
+		b->bytes += b->frag[i].len;
 	if (b->n - first > 1 || b->frag[first].indirect || b->frag[first].dst != b->frag[0].dst)
 		b->uniform = false;
 	return taken;
+}
+
+#define SPECIAL_FLAGS	(NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN | NS_PORT_MASK | NS_BUF_CHANGED)
+
+/*
+ * The plain case: slots of one direct frame each, with no flags that matter here. Takes them from index i on, at most `avail` and as many as the batch has
+ * room for, and stops before the first that is anything else. Returns how many.
+ */
+static uint32_t
+plain_gather(struct batch *b, uint32_t i, uint32_t avail)
+{
+	const struct kring *kr = b->kr;
+	const struct slot_rules rules = slot_rules_of(kr);
+	const struct netmap_slot *uslot = kr->uslot;
+	const char *ubufs = kr->ubufs;
+	struct fragment *f = &b->frag[b->n];
+	uint32_t room = BATCH_MAX - b->n, most = avail < room ? avail : room, n;
+	uint32_t first_dst = b->n > 0 ? b->frag[0].dst : b->dst_port, differ = 0;
+	uint64_t src = b->src, dst = b->dst, bytes = 0;
+	uint32_t dst_port = b->dst_port;
+
+	for (n = 0; n < most; n++, f++) {
+		uint64_t word = slot_load(&uslot[i]), d0;
+		uint32_t len = slot_len(word), d1;
+		const char *data = ubufs + (size_t)slot_idx(word) * rules.buf_size;
+
+		if (unlikely((slot_flags(word) & SPECIAL_FLAGS) != 0 || !slot_keeps(&rules, word) || len < ETH_HEADER))
+			break;
+		header_load(data, &d0, &d1);
+		if (unlikely((d0 & FDB_ADDR_MASK) != dst || header_src(d0, d1) != src)) {
+			dst_port = frame_switch(b, d0, d1, true);
+			src = b->src;
+			dst = b->dst;
+			if (n == 0 && b->n == 0)
+				first_dst = dst_port;
+		}
+		*f = (struct fragment){ .data = data, .len = (uint16_t)len, .count = 1, .dst = (uint8_t)dst_port, .next = NO_PACKET };
+		differ |= dst_port ^ first_dst;
+		bytes += len;
+		i = unlikely(i + 1 == rules.num_slots) ? 0 : i + 1;
+	}
+	b->n += n;
+	b->packets += n;
+	b->bytes += bytes;
+	if (differ != 0)
+		b->uniform = false;
+	return n;
 }
 
 /* Looks at slots from index i until `avail` are looked at or the batch is full. Returns how many. */
 static uint32_t
 batch_gather(struct batch *b, uint32_t i, uint32_t avail)
 {
-	const uint32_t special = NS_MOREFRAG | NS_INDIRECT | NS_NO_LEARN | NS_PORT_MASK | NS_BUF_CHANGED;
-	struct kring *kr = b->kr;
 	uint32_t taken = 0;
 
 	b->n = 0;
+	b->packets = b->bytes = 0;
 	b->uniform = true;
 	while (taken < avail && b->n < BATCH_MAX) {
-		uint64_t word = slot_load(&kr->uslot[i]);
-		struct fragment *f = &b->frag[b->n];
-		uint64_t d0;
-		uint32_t d1, step;
+		uint32_t n = plain_gather(b, i, avail - taken);
 
-		if (unlikely((slot_flags(word) & special) != 0 || !slot_idx_valid(kr, slot_idx(word)) ||
-		    slot_len(word) > kr->buf_size || slot_len(word) < ETH_HEADER)) {
-			step = packet_gather(b, i, avail - taken);
-			taken += step;
-			i = index_add(kr, i, step);
-			continue;
+		taken += n;
+		i = index_add(b->kr, i, n);
+		if (taken < avail && b->n < BATCH_MAX) {
+			n = packet_gather(b, i, avail - taken);
+			taken += n;
+			i = index_add(b->kr, i, n);
 		}
-		f->data = slot_buf(kr, slot_idx(word));
-		f->len = (uint16_t)slot_len(word);
-		f->count = 1;
-		f->next = NO_PACKET;
-		f->indirect = false;
-		header_load(f->data, &d0, &d1);
-		f->dst = (uint8_t)frame_switch(b, d0, d1, true);
-		if (unlikely(f->dst != b->frag[0].dst))
-			b->uniform = false;
-		b->n++;
-		taken++;
-		i = index_next(kr, i);
 	}
 	return taken;
 }
@@ -311,7 +353,7 @@ target_find(struct batch *b, uint32_t port_index, uint32_t ring, enum drop_reaso
 	struct kring *kr;
 
 	*why = DROP_FILTERED;
-	if (port == NULL || port->gone)
+	if (port == NULL || load_relaxed(&port->gone))
 		return NULL;
 	kr = port->rx[ring % port->num_rx];
 	if (load_relaxed(&kr->open) == 0)
@@ -336,13 +378,62 @@ target_begin(struct target *t, struct kring *kr, struct actor *self, const struc
 	return true;
 }
 
+/*
+ * Copies frames of one fragment each into consecutive slots: what target_fill does, for the common case. Takes n of them, stops early before one
+ * whose slot needs a closer look. Returns how many.
+ */
+static uint32_t
+target_fill_plain(struct target *t, const struct fragment *f, uint32_t n)
+{
+	const struct kring *kr = t->kr;
+	const struct slot_rules rules = slot_rules_of(kr);
+	struct netmap_slot *uslot = kr->uslot;
+	char *ubufs = kr->ubufs;
+	uint32_t index = t->index, i;
+	uint64_t bytes = 0;
+
+	for (i = 0; i < n; i++) {
+		uint32_t idx = slot_idx(slot_load(&uslot[index]));
+		uint32_t len = f[i].len;
+
+		if (unlikely(idx - 2 >= rules.limit || len > rules.buf_size))
+			break;
+		vale_copy(ubufs + (size_t)idx * rules.buf_size, f[i].data, len);
+		slot_store(&uslot[index], slot_word(idx, len, 1u << NS_PORT_SHIFT));
+		bytes += len;
+		index = unlikely(index + 1 == rules.num_slots) ? 0 : index + 1;
+	}
+	t->index = index;
+	t->bytes += bytes;
+	t->since += i;
+	return i;
+}
+
+static void
+target_fill_run(struct target *t, const struct fragment *f, uint32_t n)
+{
+	while (n > 0) {
+		uint32_t part = n < t->show_at - t->since ? n : t->show_at - t->since;
+		uint32_t done = target_fill_plain(t, f, part);
+
+		if (done == part && t->since >= t->show_at)
+			target_show(t);
+		if (done < part) {
+			target_fill(t, &f[done], 1u << NS_PORT_SHIFT);
+			done++;
+		}
+		f += done;
+		n -= done;
+	}
+}
+
 /* All packets of the batch are single fragments to one ring: the common case. */
 static void
 deliver_uniform(struct batch *b, struct kring *kr)
 {
 	struct lease_view v;
 	struct target t;
-	uint32_t n, i, done;
+	uint32_t n, done;
 
 	for (done = 0; done < b->n; done += n) {
 		do {
@@ -353,8 +444,7 @@ deliver_uniform(struct batch *b, struct kring *kr)
 				return;
 			}
 		} while (!target_begin(&t, kr, b->self, &v, n));
-		for (i = done; i < done + n; i++)
-			target_fill(&t, &b->frag[i], 1u << 8);
+		target_fill_run(&t, &b->frag[done], n);
 		t.packets = n;
 		target_finish(&t, b->root);
 	}
@@ -529,6 +619,32 @@ deliver_mixed(struct batch *b)
 		drop(b->kr, DROP_FILTERED, l.dropped);
 }
 
+/* All packets are single fragments to everybody. */
+static void
+deliver_flood(struct batch *b)
+{
+	uint32_t word, self = b->kr->port->sw_index;
+	bool taken = false;
+
+	for (word = 0; word < 4; word++) {
+		uint64_t bits = load_relaxed(&b->sw->active[word]);
+
+		for (; bits != 0; bits &= bits - 1) {
+			uint32_t d = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			enum drop_reason why;
+			struct kring *kr = d == self ? NULL : target_find(b, d, 0, &why);
+
+			if (kr != NULL)
+				deliver_uniform(b, kr);
+			else if (d != self && why != DROP_FILTERED)
+				drop(b->kr, why, b->n);
+			taken |= kr != NULL;
+		}
+	}
+	if (!taken)
+		drop(b->kr, DROP_FILTERED, b->n);
+}
+
 static void
 batch_deliver(struct batch *b)
 {
@@ -537,8 +653,12 @@ batch_deliver(struct batch *b)
 
 	if (b->n == 0)
 		return;
-	if (!b->uniform || b->frag[0].dst == DST_BROADCAST) {
+	if (!b->uniform) {
 		deliver_mixed(b);
+		return;
+	}
+	if (b->frag[0].dst == DST_BROADCAST) {
+		deliver_flood(b);
 		return;
 	}
 	if (b->frag[0].dst != DST_DROP)
@@ -547,20 +667,6 @@ batch_deliver(struct batch *b)
 		drop(b->kr, why, b->n);
 	else
 		deliver_uniform(b, kr);
-}
-
-static void
-batch_count(struct batch *b)
-{
-	uint64_t packets = 0, bytes = 0;
-	uint32_t i;
-
-	for (i = 0; i < b->n; i++) {
-		packets += b->frag[i].count != 0;
-		bytes += b->frag[i].len;
-	}
-	counter_bump(&b->kr->own.packets, packets);
-	counter_bump(&b->kr->own.bytes, bytes);
 }
 
 void
@@ -585,7 +691,8 @@ vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint3
 	b.stamp = avail > 0 ? fdb_stamp(&sw->fdb, os_seconds()) : 0;
 	for (; avail > 0; avail -= n) {
 		n = batch_gather(&b, i, avail);
-		batch_count(&b);
+		counter_bump(&kr->own.packets, b.packets);
+		counter_bump(&kr->own.bytes, b.bytes);
 		batch_deliver(&b);
 		i = index_add(kr, i, n);
 	}

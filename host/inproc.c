@@ -456,9 +456,12 @@ actor_sleep(struct actor *a, int64_t ms)
 {
 	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
 
-	while (__atomic_load_n(&a->wake, __ATOMIC_ACQUIRE) == 0)
-		if (syscall(SYS_futex, &a->wake, FUTEX_WAIT_PRIVATE, 0, ms < 0 ? NULL : &ts, NULL, 0) != 0 && errno == ETIMEDOUT)
+	while (__atomic_load_n(&a->wake, __ATOMIC_ACQUIRE) == 0) {
+		long error = syscall(SYS_futex, &a->wake, FUTEX_WAIT_PRIVATE, 0, ms < 0 ? NULL : &ts, NULL, 0);
+
+		if (error != 0 && errno == ETIMEDOUT)
 			break;
+	}
 }
 
 /* One round: arm, look again, sleep, look again. */

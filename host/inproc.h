@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine inside one program: no daemon, no shared memory between processes. For tests, fuzzing and measurements of the engine alone.
- * One instance per process. Requests may come from any thread (a lock orders them); the data path runs in the caller's thread as everywhere.
+ * The engine inside one program: no daemon, no shared memory between processes. For tests, fuzzing and
+ * measurements of the engine alone. One instance per process. Requests may come from any thread (a lock orders
+ * them); the data path runs in the caller's thread as everywhere. A region has inaccessible pages on both sides.
  * Functions return 0 or -errno.
  */
 #ifndef HOST_INPROC_H
@@ -21,7 +22,10 @@ struct inproc_fd {
 };
 
 int inproc_start(void);
-/* Every descriptor must be closed, every thread gone. -EBUSY if memory of the engine is still in use: a leak. */
+/*
+ * Every descriptor must be closed, every other thread gone. -EBUSY if memory of the engine is still in use: a
+ * leak.
+ */
 int inproc_stop(void);
 
 int inproc_open(struct inproc_fd *fd);
@@ -48,10 +52,12 @@ void inproc_fail_after(long n);
 /* Seconds added to the engine's clock, for ageing. */
 void inproc_clock_advance(uint32_t seconds);
 
-/* Called in the data path where the host could do something else at that moment. Not set: the ordinary behaviour. */
+/* Called in the data path. NULL: the ordinary behaviour. */
 struct inproc_hooks {
-	bool (*region_ready)(const struct region *r);		/* the answer of os_region_ready() */
-	void (*copy_from_caller)(uint64_t src, size_t n);	/* before each copy from the caller's memory */
+	/* The answer of os_region_ready(). */
+	bool (*region_ready)(const struct region *r);
+	/* Before each copy from the caller's memory: a look at what others see in the middle of a sync. */
+	void (*copy_from_caller)(uint64_t src, size_t n);
 };
 
 /* NULL: none. Not while other threads sync. */

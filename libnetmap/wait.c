@@ -11,6 +11,7 @@
 #include "wait.h"
 
 #define WAIT_SLICE_MS	2
+#define WAIT_LOOK_MS	1000
 
 bool
 wait_array_reserve(struct wait_array *a, size_t need)
@@ -175,15 +176,15 @@ wait_sources_current(struct wait *w)
 }
 
 /*
- * What is left of the timeout, or less: some rings have to be looked at every so many milliseconds, and a
- * thread that nobody can wake through a descriptor looks at all of them. The end of a slice is nothing but a
- * reason to look again.
+ * What is left of the timeout, or less: some rings have to be looked at every so many milliseconds, a thread
+ * that nobody can wake through a descriptor looks at all of them, and a wake-up that goes through netmapd may
+ * be lost with it or in its queue. The end of a slice is nothing but a reason to look again.
  */
 static struct timespec *
 wait_slice(struct wait *w, bool nobody_wakes, struct timespec *out)
 {
 	struct timespec *left = timeout_left(&w->timeout, out);
-	int slice = nobody_wakes ? WAIT_SLICE_MS : -1;
+	int slice = nobody_wakes ? WAIT_SLICE_MS : w->n_src ? WAIT_LOOK_MS : -1;
 
 	for (unsigned i = 0; i < w->n_src; i++) {
 		int ms = client_kernel_timeout(w->src[i].entry->session, w->src[i].events);
