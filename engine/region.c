@@ -10,10 +10,11 @@
 #define RING_OBJECT	4096u
 #define IF_OBJECTS	512u
 /*
- * 2048 and one cache line. At a distance of 2048 bytes the first lines of all buffers share one thirty-second of a cache's sets: headers evict each
- * other long before the cache is full, and moving a small frame costs twice as much.
+ * 2048 and a pair of cache lines. At a distance of 2048 bytes the first lines of all buffers share one thirty-second of a cache's sets: headers evict
+ * each other long before the cache is full, and moving a small frame costs twice as much. A single line more would do for that, but then every
+ * other header shares its pair, which processors fetch together, with the buffer before.
  */
-#define BUF_SIZE	2112u
+#define BUF_SIZE	2176u
 #define BUF_RESERVED	2u			/* buffers 0 and 1 belong to nobody */
 #define SLACK_BUFS	1024u			/* extra buffers for descriptors that come later */
 #define SIZE_MAX_REGION	(UINT64_C(0xfff00000))	/* the legacy request tells the size in 32 bits */

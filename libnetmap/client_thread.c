@@ -185,11 +185,13 @@ event_announce(struct client_waiter *w)
 	struct message_fds fds = { .n = 1, .fd = { w->event } };
 	const struct client_call call = { .type = PROTO_THREAD_FD, .body = &q, .body_size = sizeof(q), .out = &fds };
 	int n = client_call(&call);
+	uint32_t high;
 
 	if (n < 0)
 		return n;
-	if (q.actor > event_high)
-		event_high = q.actor;
+	high = load_relaxed(&event_high);
+	while (q.actor > high && !atomic_cas(&event_high, &high, q.actor))
+		;
 	store_release(&event_of[q.actor], w->event + 1);
 	return 0;
 }
