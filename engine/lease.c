@@ -163,7 +163,7 @@ lease_covering(const struct kring *kr, uint64_t pos)
 unsigned
 lease_cancel(struct kring *kr, uint32_t owner)
 {
-	uint64_t pos = load_acquire(&kr->published);
+	uint64_t from = load_acquire(&kr->published), pos = from;
 	unsigned cancelled = 0;
 
 	while (pos != lease_pos(load_acquire(&kr->reserve))) {
@@ -171,8 +171,14 @@ lease_cancel(struct kring *kr, uint32_t owner)
 		uint64_t start = lease_pos(lease);
 		uint32_t count = lease_count(lease);
 
-		if (count == 0)
-			break;
+		if (count == 0) {
+			/* The others went on meanwhile, and where we stand is in the past: again from where the tail is, which cannot pass what we look for. */
+			pos = load_acquire(&kr->published);
+			if (pos == from)
+				break;
+			from = pos;
+			continue;
+		}
 		if (lease_owner(lease) == owner) {
 			slots_empty(kr, pos, pos_diff(kr, pos_add(kr, start, count), pos));
 			/* The rest of it becomes a finished lease of its own, at the position where the tail stands or will stand. */

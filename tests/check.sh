@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# All tests: the plain build (gcc), AddressSanitizer and UndefinedBehaviorSanitizer (clang), ThreadSanitizer (gcc), and the cross-compiled
+# All tests: the plain build (gcc), AddressSanitizer and UndefinedBehaviorSanitizer (clang), ThreadSanitizer (clang, what has threads), and the cross-compiled
 # sources. Ends with the line "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 set -u
 cd "$(dirname "$0")/.."
@@ -28,10 +28,11 @@ count()
 # stage NAME COMPILER SUITE-OPTIONS SETUP-OPTIONS...: configures, builds, tests.
 stage()
 {
-	local name=$1 cc=$2 suites=$3 dir=$top/$1 log=$top/$1.log
+	local name=$1 cc=$2 cxx=g++ suites=$3 dir=$top/$1 log=$top/$1.log
+	[ "$cc" = gcc ] || cxx=clang++
 	shift 3
 	echo "== $name"
-	if [ ! -f "$dir/build.ninja" ] && ! CC=$cc meson setup "$dir" -Dwerror=true "$@" >"$log" 2>&1; then
+	if [ ! -f "$dir/build.ninja" ] && ! CC=$cc CXX=$cxx meson setup "$dir" -Dwerror=true "$@" >"$log" 2>&1; then
 		tail -n 20 "$log"
 		failed=$((failed + 1))
 		return
@@ -49,7 +50,7 @@ stage()
 mkdir -p $top
 stage gcc gcc ""
 stage asan clang "--no-suite plain-only" -Db_sanitize=address,undefined -Db_lundef=false
-stage tsan gcc "--suite threads" -Db_sanitize=thread -Db_lundef=false
+stage tsan clang "--suite threads --suite engine" -Db_sanitize=thread -Db_lundef=false
 
 echo "== aarch64 (compiled, not run)"
 if tests/aarch64.sh $top/aarch64; then

@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# bridge(8) between two real interfaces, in three network namespaces in a line; the far ends keep their default offloads.
+# bridge(8) between two real interfaces, in three network namespaces in a line; the far ends keep their default
+# offloads.
 #
 #	[left] l0 ---veth--- ml [middle: bridge] mr ---veth--- r0 [right]
 #	10.78.0.1               10.78.0.3                      10.78.0.2
 #
-# Nothing is lost in ping and replay, TCP runs, the middle's own stack stays out of it, and all is as it was when bridge or netmapd end, whatever the way.
-# Environment: NETMAPD, BRIDGE, REPLAY, NETMAP_CAPTURES. Needs root.
+# Nothing is lost in ping and replay, TCP runs, the middle's own stack stays out of it, and all is as it was when
+# bridge or netmapd end, whatever the way.
+# Environment: NETMAPD, BRIDGE, REPLAY, VALE_CTL, NETMAP_CAPTURES. Needs root.
 set -u
 
 skip() { echo "skipped: $*"; exit 77; }
@@ -56,7 +58,7 @@ places()
 		ip -n $ns neigh show
 	done
 	grep . "$work"/bridge.log
-	[ ! -x "${VALE_CTL:-}" ] || ip netns exec $middle "$VALE_CTL" -v
+	[ ! -x "$VALE_CTL" ] || ip netns exec $middle "$VALE_CTL" -v
 }
 
 step() { echo "--- $*"; }
@@ -66,7 +68,7 @@ topology()
 	local ns
 	for ns in $left $middle $right; do
 		ip netns add $ns || return 1
-		ip netns exec $ns sysctl -q -w net.ipv6.conf.default.disable_ipv6=1 net.ipv6.conf.all.disable_ipv6=1 2>/dev/null
+		ip netns exec $ns sysctl -q -w net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
 		ip -n $ns link set lo up
 	done
 	ip link add l0 netns $left type veth peer name ml netns $middle || return 1
@@ -161,7 +163,8 @@ replays()
 	fi
 	for file in $files; do
 		local out
-		out=$("$REPLAY" "$1" "$2" "$3" "$4" "$file" 2>&1) || { echo "$out" >&2; fail "replay of $(basename "$file")"; }
+		out=$("$REPLAY" "$1" "$2" "$3" "$4" "$file" 2>&1) ||
+			{ echo "$out" >&2; fail "replay of $(basename "$file")"; }
 		echo "    $(basename "$file"): $(tail -n 1 <<<"$out")"
 	done
 }
@@ -190,10 +193,12 @@ for direction in "" -R; do
 	server=$!
 	sleep 0.5
 	# shellcheck disable=SC2086
-	ip netns exec $left timeout 20 iperf3 -c 10.78.0.2 -t 3 $direction >"$work/iperf" 2>&1 || { cat "$work/iperf" >&2; fail "iperf3"; }
+	ip netns exec $left timeout 20 iperf3 -c 10.78.0.2 -t 3 $direction >"$work/iperf" 2>&1 ||
+		{ cat "$work/iperf" >&2; fail "iperf3"; }
 	wait $server
 	sed -n 's/.* \([0-9.]* [KMG]bits\/sec\) .*receiver.*/    \1/p' "$work/iperf"
-	grep -q ' [1-9][0-9.]* [KMG]bits/sec .*receiver' "$work/iperf" || { cat "$work/iperf" >&2; fail "no TCP traffic"; }
+	grep -q ' [1-9][0-9.]* [KMG]bits/sec .*receiver' "$work/iperf" ||
+		{ cat "$work/iperf" >&2; fail "no TCP traffic"; }
 done
 
 step "captures, left to right and right to left"
