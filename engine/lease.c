@@ -65,13 +65,17 @@ lease_take(struct kring *kr, uint32_t owner, const struct lease_view *v, uint32_
 }
 
 bool
-lease_publish_part(struct kring *kr, uint64_t shown, uint32_t n)
+lease_publish_part(struct kring *kr, uint32_t owner, uint64_t shown, uint32_t n, uint32_t left)
 {
+	uint64_t tail = pos_add(kr, shown, n);
+
 	/* Acquire: who sees our tail sees also what its earlier owners filled before they set the one that we found. */
 	if (load_acquire(&kr->published) != shown)
 		return false;
-	/* The consumer that sees the new tail sees the slots behind it. */
-	store_release(&kr->published, pos_add(kr, shown, n));
+	if (left > 0)
+		store_relaxed(&kr->lease[pos_index(kr, tail)], lease_word(tail, owner, left));
+	/* The consumer that sees the new tail sees the slots behind it; who looks for unfinished leases, the record. */
+	store_release(&kr->published, tail);
 	return true;
 }
 
@@ -130,33 +134,21 @@ slots_empty(struct kring *kr, uint64_t pos, uint64_t n)
 }
 
 /*
- * The lease that covers position `pos`, published up to there at most: its start, owner and count as one word. The owner may have shown part of it, so
- * its record is at or before `pos`.
+ * The lease, or the rest of it, that begins at position `pos`: where the tail stands, or where another lease ends. Its start, owner and count as one
+ * word; count 0 if it is not there any more.
  */
 static uint64_t
-lease_covering(const struct kring *kr, uint64_t pos)
+lease_at(const struct kring *kr, uint64_t pos)
 {
-	uint64_t word = load_acquire(&kr->reserve), at = pos;
-	uint32_t back;
+	uint64_t word = load_acquire(&kr->reserve);
+	uint64_t record = load_acquire(&kr->lease[pos_index(kr, pos)]);
+	uint64_t left = pos_diff(kr, lease_pos(word), pos);
 
-	if (pos_diff(kr, lease_pos(word), pos) <= lease_count(word)) {
-		uint32_t count = lease_count(word);
-		uint64_t end = lease_pos(word);
-		uint64_t start = end >= count ? end - count : end + kr->pos_mod - count;
-		uint64_t record = load_acquire(&kr->lease[pos_index(kr, start)]);
-
-		/* Finished out of turn: the record says so. */
-		if (lease_pos(record) == start && lease_count(record) == count)
-			return record;
-		return lease_word(start, lease_owner(word), count);
-	}
-	for (back = 0; back < kr->num_slots; back++) {
-		uint64_t record = load_acquire(&kr->lease[pos_index(kr, at)]);
-
-		if (lease_pos(record) == at && lease_count(record) > back)
-			return record;
-		at = at == 0 ? kr->pos_mod - 1 : at - 1;
-	}
+	if (lease_pos(record) == pos)
+		return record;
+	/* The last one may have no record yet. */
+	if (left <= lease_count(word))
+		return lease_word(pos, lease_owner(word), (uint32_t)left);
 	return 0;
 }
 
@@ -167,12 +159,14 @@ lease_cancel(struct kring *kr, uint32_t owner)
 	unsigned cancelled = 0;
 
 	while (pos != lease_pos(load_acquire(&kr->reserve))) {
-		uint64_t lease = lease_covering(kr, pos);
-		uint64_t start = lease_pos(lease);
+		uint64_t lease = lease_at(kr, pos);
 		uint32_t count = lease_count(lease);
 
 		if (count == 0) {
-			/* The others went on meanwhile, and where we stand is in the past: again from where the tail is, which cannot pass what we look for. */
+			/*
+			 * The others went on meanwhile, and where we stand is in the past: again from where the tail is, which cannot pass what we
+			 * look for.
+			 */
 			pos = load_acquire(&kr->published);
 			if (pos == from)
 				break;
@@ -180,13 +174,11 @@ lease_cancel(struct kring *kr, uint32_t owner)
 			continue;
 		}
 		if (lease_owner(lease) == owner) {
-			slots_empty(kr, pos, pos_diff(kr, pos_add(kr, start, count), pos));
-			/* The rest of it becomes a finished lease of its own, at the position where the tail stands or will stand. */
-			store_release(&kr->lease[pos_index(kr, pos)],
-				lease_word(pos, 0, (uint32_t)pos_diff(kr, pos_add(kr, start, count), pos)));
+			slots_empty(kr, pos, count);
+			store_release(&kr->lease[pos_index(kr, pos)], lease_word(pos, 0, count));
 			cancelled++;
 		}
-		pos = pos_add(kr, start, count);
+		pos = pos_add(kr, pos, count);
 	}
 	fence_full();
 	lease_advance(kr);
@@ -200,5 +192,5 @@ lease_oldest(const struct kring *kr)
 
 	if (pos == lease_pos(load_acquire(&kr->reserve)))
 		return 0;
-	return lease_owner(lease_covering(kr, pos));
+	return lease_owner(lease_at(kr, pos));
 }

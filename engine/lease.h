@@ -24,8 +24,11 @@ struct lease_view {
 void lease_look(struct kring *kr, uint32_t want, struct lease_view *v);
 /* Reserves n slots, 1 <= n <= v->room and <= LEASE_MAX. False if another sender came first: look again. */
 bool lease_take(struct kring *kr, uint32_t owner, const struct lease_view *v, uint32_t n, uint64_t *start);
-/* Part of a lease that is first in line may be shown early; returns false if it is not its turn. */
-bool lease_publish_part(struct kring *kr, uint64_t shown, uint32_t n);
+/*
+ * The next n slots of a lease that is first in line may be shown early; `left` slots of it stay. Returns false if it is not its turn. Once the consumer
+ * has released them, a lease of the next lap may begin where this one did and take over its record: so what is left gets a record of its own.
+ */
+bool lease_publish_part(struct kring *kr, uint32_t owner, uint64_t shown, uint32_t n, uint32_t left);
 /* The slots [start, start+n) are filled. Publishes what is complete in order. Ends with a full barrier: the caller may look for sleepers. */
 void lease_finish(struct kring *kr, uint64_t start, uint32_t n, uint64_t shown);
 /* Ends all leases of a dead owner; their unpublished slots come out empty. Returns how many leases there were. Control side. */

@@ -48,6 +48,7 @@ enum ring_dir {
  * also across the wrap. At 100 Mpps that takes three hours, longer than any thread holds a stale value and survives the comparison.
  */
 #define POS_BITS	40
+#define POS_LIMIT	((UINT64_C(1) << POS_BITS) - 1)	/* all ones is no position: a lease record that is none says so */
 #define LEASE_MAX	4095u		/* slots in one lease */
 
 struct region;

@@ -59,7 +59,7 @@ kring_init(struct kring *kr, struct port *p, enum ring_dir dir, uint16_t id, uin
 	kr->uslot = kr->uring->slot;
 	kr->port = p;
 	kr->region = r;
-	kr->pos_mod = (UINT64_C(1) << POS_BITS) / slots * slots;
+	kr->pos_mod = POS_LIMIT / slots * slots;
 	kr->num_slots = slots;
 	kr->buf_size = r->pool[POOL_BUF].obj_size;
 	kr->buf_total = r->pool[POOL_BUF].obj_total;

@@ -284,6 +284,8 @@ struct target {
 	uint32_t since;				/* slots filled since `shown` */
 	uint32_t show_at;			/* how many of them make it worth to show them */
 	uint32_t slots;				/* of the lease */
+	uint32_t left;				/* of them from `shown` on */
+	uint32_t owner;
 	uint64_t packets, bytes;
 };
 
@@ -291,11 +293,12 @@ struct target {
 static void
 target_show(struct target *t)
 {
-	if (!lease_publish_part(t->kr, t->shown, t->since)) {
+	if (!lease_publish_part(t->kr, t->owner, t->shown, t->since, t->left - t->since)) {
 		t->show_at = t->since + SHOW_EVERY;
 		return;
 	}
 	t->shown = pos_add(t->kr, t->shown, t->since);
+	t->left -= t->since;
 	t->since = 0;
 	t->show_at = SHOW_EVERY;
 }
@@ -373,6 +376,8 @@ target_begin(struct target *t, struct kring *kr, struct actor *self, const struc
 	t->since = 0;
 	t->show_at = SHOW_EVERY;
 	t->slots = slots;
+	t->left = slots;
+	t->owner = self->id;
 	t->packets = 0;
 	t->bytes = 0;
 	return true;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# All tests: the plain build (gcc), AddressSanitizer and UndefinedBehaviorSanitizer (clang), ThreadSanitizer (clang, what has threads), and the cross-compiled
+# All tests: the plain build (gcc), AddressSanitizer and UndefinedBehaviorSanitizer (clang), ThreadSanitizer (gcc, what has threads), and the cross-compiled
 # sources. Ends with the line "N passed, N failed, N skipped"; exit status 0 only if nothing failed.
 set -u
 cd "$(dirname "$0")/.."
@@ -50,7 +50,8 @@ stage()
 mkdir -p $top
 stage gcc gcc ""
 stage asan clang "--no-suite plain-only" -Db_sanitize=address,undefined -Db_lundef=false
-stage tsan clang "--suite threads --suite engine" -Db_sanitize=thread -Db_lundef=false
+# ThreadSanitizer does not follow fences: the ABI has some, the engine has a stand-in.
+stage tsan gcc "--suite threads --suite engine" -Db_sanitize=thread -Db_lundef=false -Dc_args=-Wno-tsan -Dcpp_args=-Wno-tsan
 
 echo "== aarch64 (compiled, not run)"
 if tests/aarch64.sh $top/aarch64; then
