@@ -114,6 +114,25 @@ flags_set(int fd, int oflags)
 	return err;
 }
 
+/*
+ * Interfaces are looked up in the network namespace of the thread that opens. A descriptor of it, out of the way, so that the session's gets the lowest
+ * number there is; -1 if there is none.
+ */
+static int
+netns_open(void)
+{
+	int fd = sys_open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC, 0);
+	int high;
+
+	if (fd < 0)
+		return -1;
+	high = sys_fcntl(fd, F_DUPFD_CLOEXEC, CLIENT_FD_FLOOR);
+	if (high < 0)
+		return fd;
+	sys_close(fd);
+	return high;
+}
+
 int
 client_open(int oflags, struct client_session **out)
 {
@@ -122,8 +141,7 @@ client_open(int oflags, struct client_session **out)
 	int netns, fd, err;
 
 	client_why_clear();
-	/* Interfaces are looked up in the network namespace of the thread that opens. */
-	netns = sys_open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC, 0);
+	netns = netns_open();
 	for (int i = 0; i < ATTEMPTS; i++) {
 		err = client_connect(true);
 		if (err != 0)
