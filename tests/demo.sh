@@ -46,6 +46,10 @@ cleanup()
 	wait 2>/dev/null
 	namespaces_remove
 	pkill -TERM -f -- "--socket $work/" 2>/dev/null
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		pgrep -f -- "--socket $work/" >/dev/null || break
+		sleep 0.1
+	done
 	rm -rf "$work"
 }
 trap cleanup EXIT
