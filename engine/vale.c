@@ -401,7 +401,7 @@ target_fill_plain(struct target *t, const struct fragment *f, uint32_t n)
 		uint32_t idx = slot_idx(slot_load(&uslot[index]));
 		uint32_t len = f[i].len;
 
-		if (unlikely(idx - 2 >= rules.limit || len > rules.buf_size))
+		if (!slot_keeps(&rules, slot_word(idx, len, 0)))
 			break;
 		vale_copy(ubufs + (size_t)idx * rules.buf_size, f[i].data, len);
 		slot_store(&uslot[index], slot_word(idx, len, 1u << NS_PORT_SHIFT));

@@ -79,14 +79,9 @@ uint64_t client_progress(struct client_session *s, short event);
 /* What failed last in this thread, for people: which port, what was needed, what to change. Empty if there is nothing to say. Valid until the next call. */
 const char *client_last_why(void);
 
-/*
- * For tools: who serves this process, and all ports and counters. client_stats returns the descriptor of a sealed memory file (protocol.h,
- * PROTO_STATS), the caller's. Both connect, and start a private netmapd where there is none.
- */
+/* Who serves this process. Connects, and starts a private netmapd where there is none. */
 struct proto_info_reply;
-struct proto_stats_reply;
 int client_info(struct proto_info_reply *info);
-int client_stats(struct proto_stats_reply *stats);
 
 /* True for the library's own descriptors, which close_range, closefrom and close must spare. (signal-safe) */
 bool client_owns_fd(int fd);

@@ -395,7 +395,7 @@ client_dead(bool ask)
 	return ask && load_relaxed(&conn.up) && sys_ppoll(&pfd, 1, &none, NULL) == 1 && (pfd.revents & (POLLHUP | POLLERR)) != 0;
 }
 
-/* --- questions of tools --- */
+/* --- who serves --- */
 
 int
 client_info(struct proto_info_reply *info)
@@ -410,19 +410,4 @@ client_info(struct proto_info_reply *info)
 	info->version[sizeof(info->version) - 1] = '\0';
 	info->socket[sizeof(info->socket) - 1] = '\0';
 	return n == sizeof(*info) ? 0 : -EPROTO;
-}
-
-int
-client_stats(struct proto_stats_reply *stats)
-{
-	struct message_fds fds = { 0 };
-	struct client_call call = { .type = PROTO_STATS, .reply = stats, .reply_size = sizeof(*stats), .in = &fds };
-	int n = client_connect(true);
-
-	if (n == 0)
-		n = client_call(&call);
-	if (n == sizeof(*stats) && fds.n == 1)
-		return message_fds_take(&fds);
-	message_fds_close(&fds);
-	return n < 0 ? n : -EPROTO;
 }
