@@ -5,6 +5,8 @@
  * the transmitting one of version 2, and so that a process that only receives does not map the other.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
@@ -28,6 +30,13 @@
 
 _Static_assert(TX_DATA_OFFSET == TPACKET2_HDRLEN - sizeof(struct sockaddr_ll), "where data starts");
 _Static_assert(RX_BLOCK_SIZE > VNET_FRAME_MAX + 4096, "a frame that the engine segments fits a block");
+
+/* Geometry of one queue's rings, as its sockets were set up. */
+struct afpacket_sockets {
+	int rx_fd, tx_fd;		/* -1: none */
+	uint32_t rx_block_size, rx_block_nr;
+	uint32_t tx_frame_size, tx_frame_nr;
+};
 
 /* A socket option that is a 1 or another int; what names it in errors. */
 struct option {
@@ -196,8 +205,17 @@ err_socket:
 	return rc;
 }
 
-int afpacket_open(const struct driver_info *info, const struct driver_params *params,
-		  struct afpacket_sockets *s, struct driver_error *err)
+static void sockets_close(struct afpacket_sockets *s)
+{
+	if (s->rx_fd >= 0)
+		close(s->rx_fd);
+	if (s->tx_fd >= 0)
+		close(s->tx_fd);
+	s->rx_fd = s->tx_fd = -1;
+}
+
+static int sockets_open(const struct driver_info *info, const struct driver_params *params,
+			struct afpacket_sockets *s, struct driver_error *err)
 {
 	int rc;
 
@@ -207,15 +225,60 @@ int afpacket_open(const struct driver_info *info, const struct driver_params *pa
 		return rc;
 	rc = rx_socket_open(info, params, s, err);
 	if (rc)
-		afpacket_close(s);
+		sockets_close(s);
 	return rc;
 }
 
-void afpacket_close(struct afpacket_sockets *s)
+static int afpacket_open(struct driver_port *port, struct driver_error *err)
 {
-	if (s->rx_fd >= 0)
-		close(s->rx_fd);
-	if (s->tx_fd >= 0)
-		close(s->tx_fd);
-	s->rx_fd = s->tx_fd = -1;
+	struct driver_info *info = &port->info;
+	struct afpacket_sockets *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return driver_fail(err, -ENOMEM, "%s: no memory for its sockets", info->name);
+	rc = sockets_open(info, &port->params, s, err);
+	if (rc) {
+		free(s);
+		return rc;
+	}
+	port->backend = s;
+	info->queues = 1;
+	snprintf(info->mode, sizeof(info->mode), "af_packet");
+	return 0;
 }
+
+static void afpacket_close(struct driver_port *port)
+{
+	sockets_close(port->backend);
+	free(port->backend);
+}
+
+static void afpacket_share(const struct driver_port *port, struct driver_shared *sh)
+{
+	const struct afpacket_sockets *s = port->backend;
+	struct driver_queue *q = &sh->queue[0];
+
+	q->rx_block_size = s->rx_block_size;
+	q->rx_block_nr = s->rx_block_nr;
+	q->tx_frame_size = s->tx_frame_size;
+	q->tx_frame_nr = s->tx_frame_nr;
+	q->mark = port->mark;
+}
+
+static void afpacket_fds(const struct driver_port *port, int *fds)
+{
+	const struct afpacket_sockets *s = port->backend;
+
+	fds[0] = s->rx_fd;
+	fds[1] = s->tx_fd;
+}
+
+const struct driver_ctl_ops afpacket_ctl_ops = {
+	.kind = DRIVER_AFPACKET,
+	.name = "afpacket",
+	.open = afpacket_open,
+	.close = afpacket_close,
+	.share = afpacket_share,
+	.fds = afpacket_fds,
+};

@@ -28,14 +28,28 @@ static uint8_t *ring_map(int fd, uint64_t bytes)
 	return p;
 }
 
-int afpacket_attach(const struct driver_shared *sh, const int *fds, struct afpacket_map *m)
+static void afpacket_detach(void *map)
 {
+	struct afpacket_map *m = map;
+
+	if (m->tx)
+		munmap(m->tx, (size_t)m->tx_frame_size * m->tx_frame_nr);
+	if (m->rx)
+		munmap(m->rx, (size_t)m->rx_block_size * m->rx_block_nr);
+	free(m->bounce);
+	m->rx = m->tx = m->bounce = NULL;
+}
+
+static int afpacket_attach(struct driver_shared *sh, struct driver_queue *q, const int *fds, void *map)
+{
+	struct afpacket_map *m = map;
+
 	*m = (struct afpacket_map){
 		.rx_fd = fds[0], .tx_fd = fds[1],
-		.rx_block_size = load_relaxed(&sh->rx_block_size),
-		.rx_block_nr = load_relaxed(&sh->rx_block_nr),
-		.tx_frame_size = load_relaxed(&sh->tx_frame_size),
-		.tx_frame_nr = load_relaxed(&sh->tx_frame_nr),
+		.rx_block_size = load_relaxed(&q->rx_block_size),
+		.rx_block_nr = load_relaxed(&q->rx_block_nr),
+		.tx_frame_size = load_relaxed(&q->tx_frame_size),
+		.tx_frame_nr = load_relaxed(&q->tx_frame_nr),
 	};
 	/* Ring memory is addressed by these: everything in a block or frame must be aligned. */
 	if (m->rx_block_size % 4096 || m->tx_frame_size % 16 ||
@@ -55,16 +69,6 @@ int afpacket_attach(const struct driver_shared *sh, const int *fds, struct afpac
 err_detach:
 	afpacket_detach(m);
 	return -EINVAL;
-}
-
-void afpacket_detach(struct afpacket_map *m)
-{
-	if (m->tx)
-		munmap(m->tx, (size_t)m->tx_frame_size * m->tx_frame_nr);
-	if (m->rx)
-		munmap(m->rx, (size_t)m->rx_block_size * m->rx_block_nr);
-	free(m->bounce);
-	m->rx = m->tx = m->bounce = NULL;
 }
 
 int afpacket_link(int fd, uint32_t ifindex)
@@ -87,9 +91,10 @@ static bool tx_left(const struct afpacket_map *m, const struct driver_queue *q)
 	return load_acquire(&h->tp_status) & TP_STATUS_SEND_REQUEST;
 }
 
-unsigned afpacket_pollfds(struct afpacket_map *m, struct driver_queue *q, short events, struct pollfd *pfds,
-			  int *timeout_ms)
+static unsigned afpacket_pollfds(void *map, struct driver_queue *q, short events, struct pollfd *pfds,
+				 int *timeout_ms)
 {
+	struct afpacket_map *m = map;
 	unsigned n = 0;
 
 	if (events & POLLIN)
@@ -100,3 +105,12 @@ unsigned afpacket_pollfds(struct afpacket_map *m, struct driver_queue *q, short 
 		*timeout_ms = TX_RETRY_MS;
 	return n;
 }
+
+const struct driver_data_ops afpacket_data_ops = {
+	.map_size = sizeof(struct afpacket_map),
+	.attach = afpacket_attach,
+	.detach = afpacket_detach,
+	.txsync = afpacket_txsync,
+	.rxsync = afpacket_rxsync,
+	.pollfds = afpacket_pollfds,
+};

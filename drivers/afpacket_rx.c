@@ -263,9 +263,9 @@ static int link_check(const struct afpacket_map *m, const struct driver_shared *
 	return err;
 }
 
-int afpacket_rxsync(struct afpacket_map *m, struct driver_shared *sh, struct driver_queue *q,
-		    struct nic_ring *r)
+int afpacket_rxsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r)
 {
+	struct afpacket_map *m = map;
 	uint32_t mtu = load_relaxed(&sh->mtu), block;
 
 	while (r->from != r->to) {

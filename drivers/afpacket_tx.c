@@ -198,9 +198,9 @@ static int tx_kick(const struct afpacket_map *m, const struct driver_queue *q)
 	return -EAGAIN;
 }
 
-int afpacket_txsync(struct afpacket_map *m, struct driver_shared *sh, struct driver_queue *q,
-		    struct nic_ring *r)
+int afpacket_txsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r)
 {
+	struct afpacket_map *m = map;
 	uint32_t mtu = load_relaxed(&sh->mtu);
 	int err;
 

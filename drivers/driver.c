@@ -1,16 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Data side of the interface drivers: dispatch by kind. Contract in driver.h. */
+/* Data side of the interface drivers: dispatch by each queue's kind. Contract in driver.h. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "afpacket.h"
+#include "backend.h"
+
+struct map_queue {
+	const struct driver_data_ops *ops;
+	void *map;			/* of ops->map_size bytes */
+};
 
 struct driver_map {
 	struct driver_shared *sh;
-	enum driver_kind kind;		/* checked copies */
-	uint32_t queues;
-	struct afpacket_map queue[];
+	uint32_t queues;		/* checked copy */
+	struct map_queue queue[];
 };
+
+/* A host may leave out kinds that it cannot serve: their entries are NULL. */
+static const struct driver_data_ops *const data_ops[DRIVER_KINDS] = {
+	[DRIVER_AFPACKET] = &afpacket_data_ops,
+};
+
+static void queue_detach(struct map_queue *mq)
+{
+	mq->ops->detach(mq->map);
+	free(mq->map);
+}
+
+static int queue_attach(struct driver_shared *sh, unsigned i, const int *fds, struct map_queue *mq)
+{
+	uint32_t kind = load_relaxed(&sh->queue[i].kind);
+	int err;
+
+	if (kind >= DRIVER_KINDS || !data_ops[kind])
+		return -EINVAL;
+	mq->ops = data_ops[kind];
+	mq->map = calloc(1, mq->ops->map_size);
+	if (!mq->map)
+		return -ENOMEM;
+	err = mq->ops->attach(sh, &sh->queue[i], fds, mq->map);
+	if (err)
+		free(mq->map);
+	return err;
+}
 
 int driver_attach(struct driver_shared *sh, const int *fds, unsigned nfds, struct driver_map **out)
 {
@@ -18,17 +50,15 @@ int driver_attach(struct driver_shared *sh, const int *fds, unsigned nfds, struc
 	struct driver_map *map;
 	int err;
 
-	if (load_relaxed(&sh->kind) != DRIVER_AFPACKET || queues == 0 || queues > DRIVER_QUEUES_MAX ||
-	    nfds != queues * DRIVER_QUEUE_FDS)
+	if (queues == 0 || queues > DRIVER_QUEUES_MAX || nfds != queues * DRIVER_QUEUE_FDS)
 		return -EINVAL;
 	map = calloc(1, sizeof(*map) + queues * sizeof(map->queue[0]));
 	if (!map)
 		return -ENOMEM;
 	map->sh = sh;
-	map->kind = DRIVER_AFPACKET;
 	map->queues = queues;
 	for (i = 0; i < queues; i++) {
-		err = afpacket_attach(sh, fds + i * DRIVER_QUEUE_FDS, &map->queue[i]);
+		err = queue_attach(sh, i, fds + i * DRIVER_QUEUE_FDS, &map->queue[i]);
 		if (err)
 			goto err_queues;
 	}
@@ -37,7 +67,7 @@ int driver_attach(struct driver_shared *sh, const int *fds, unsigned nfds, struc
 
 err_queues:
 	while (i--)
-		afpacket_detach(&map->queue[i]);
+		queue_detach(&map->queue[i]);
 	free(map);
 	return err;
 }
@@ -47,29 +77,41 @@ void driver_detach(struct driver_map *map)
 	if (!map)
 		return;
 	for (uint32_t i = 0; i < map->queues; i++)
-		afpacket_detach(&map->queue[i]);
+		queue_detach(&map->queue[i]);
 	free(map);
 }
 
 int driver_txsync(struct driver_map *map, unsigned queue, struct nic_ring *r)
 {
+	const struct map_queue *mq = &map->queue[queue];
+	uint32_t gone = load_relaxed(&map->sh->gone);
+
 	if (queue >= map->queues)
 		return -EINVAL;
-	return afpacket_txsync(&map->queue[queue], map->sh, &map->sh->queue[queue], r);
+	if (gone)
+		return -(int)gone;
+	return mq->ops->txsync(mq->map, map->sh, &map->sh->queue[queue], r);
 }
 
 int driver_rxsync(struct driver_map *map, unsigned queue, struct nic_ring *r)
 {
+	const struct map_queue *mq = &map->queue[queue];
+	uint32_t gone = load_relaxed(&map->sh->gone);
+
 	if (queue >= map->queues)
 		return -EINVAL;
-	return afpacket_rxsync(&map->queue[queue], map->sh, &map->sh->queue[queue], r);
+	if (gone)
+		return -(int)gone;
+	return mq->ops->rxsync(mq->map, map->sh, &map->sh->queue[queue], r);
 }
 
 unsigned driver_pollfds(struct driver_map *map, unsigned queue, short events, struct pollfd *pfds,
 			unsigned max, int *timeout_ms)
 {
+	const struct map_queue *mq = &map->queue[queue];
+
 	*timeout_ms = -1;
 	if (queue >= map->queues || max < DRIVER_QUEUE_FDS)
 		return 0;
-	return afpacket_pollfds(&map->queue[queue], &map->sh->queue[queue], events, pfds, timeout_ms);
+	return mq->ops->pollfds(mq->map, &map->sh->queue[queue], events, pfds, timeout_ms);
 }

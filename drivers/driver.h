@@ -23,13 +23,24 @@
 
 #include "../engine/nic.h"
 
-#define DRIVER_QUEUES_MAX	16
-#define DRIVER_QUEUE_FDS	2	/* descriptors of a queue: receive, transmit */
+#define DRIVER_QUEUES_MAX	32
+#define DRIVER_QUEUE_FDS	2	/* descriptors of a queue: receive, transmit; may be one and the same */
 #define DRIVER_FDS_MAX		(DRIVER_QUEUES_MAX * DRIVER_QUEUE_FDS)
 
 enum driver_kind {
-	DRIVER_NONE = 0,
-	DRIVER_AFPACKET = 1,
+	DRIVER_NONE = 0,	/* as a wish: the best that the interface can do */
+	DRIVER_AFPACKET,	/* packet sockets with mapped rings: any interface */
+	DRIVER_AFXDP,		/* AF_XDP sockets on the ports' buffers */
+	DRIVER_TAP,		/* the other side of a TAP interface */
+	DRIVER_KINDS
+};
+
+/* How an AF_XDP port moves its frames; also a wish. */
+enum driver_xdp_mode {
+	XDP_MODE_BEST = 0,	/* the first of the following that works */
+	XDP_MODE_ZEROCOPY,	/* the device reads and writes the port's buffers */
+	XDP_MODE_NATIVE,	/* XDP in the interface's driver, one copy */
+	XDP_MODE_GENERIC,	/* XDP in the kernel's receive path, one copy */
 };
 
 /* How frames are kept from the host's stack. */
@@ -40,9 +51,31 @@ enum driver_ingress {
 	INGRESS_NONE,		/* the host's stack gets all frames as well */
 };
 
+/*
+ * Memory of the region that the port's buffers lie in, as netmapd maps it. Buffer i starts at
+ * base + headroom + i * buf_size: AF_XDP puts received data so many bytes into a chunk, and chunk i starts
+ * at base + i * buf_size, a multiple of the page size for i = 0.
+ */
+struct driver_memory {
+	char *base;
+	uint32_t headroom;	/* DRIVER_HEADROOM, or 0: no AF_XDP on this memory */
+	uint32_t buf_size;	/* bytes */
+	uint32_t buf_total;	/* buffers 0 and 1 are nobody's */
+	/* A buffer for the driver's own stock; 0: there is none left. NULL: no AF_XDP. */
+	uint32_t (*buf_alloc)(void *arg);
+	void (*buf_free)(void *arg, uint32_t idx);
+	void *arg;
+};
+
+#define DRIVER_HEADROOM	256u	/* XDP_PACKET_HEADROOM */
+
 /* Zeroes give the defaults. */
 struct driver_params {
+	enum driver_kind kind;	/* wish; NETMAP_DRIVER=afxdp|afxdp-copy|afxdp-generic|afpacket|tap if 0 and set */
+	enum driver_xdp_mode xdp_mode;
 	enum driver_ingress ingress;
+	uint32_t queues;	/* ring pairs wanted, where the driver can choose; 0: as many as the interface has */
+	const struct driver_memory *memory;	/* of the port's region; must stay until driver_close */
 	uint32_t rx_bytes;	/* packet memory of a queue's receive ring, default 8 MiB */
 	uint32_t tx_bytes;	/* of its transmit ring, default 1 MiB */
 	bool no_promisc;
@@ -52,10 +85,25 @@ struct driver_error {
 	char text[320];		/* interface, step, reason and remedy, no newline */
 };
 
-/* State of one queue. In shared memory: every word is checked when it is loaded. */
+/*
+ * State of one queue. In shared memory: every word is checked when it is loaded. What the drivers need
+ * beyond the words in common lies in a part of each one's own.
+ */
 struct driver_queue {
+	/* Constant while the port is open. */
+	uint32_t kind;		/* enum driver_kind */
+	/* AF_PACKET: geometry of the rings. */
+	uint32_t rx_block_size, rx_block_nr;
+	uint32_t tx_frame_size, tx_frame_nr;
+	uint32_t mark;		/* AF_PACKET: frames of this mark are those that host rings gave to the stack */
+	/* AF_XDP: geometry; see afxdp.h. */
+	uint32_t xsk_rx_size, xsk_tx_size, xsk_fill_size, xsk_comp_size;
+	uint32_t xsk_flags;
+	uint32_t umem_bufs;	/* buffers [0, umem_bufs) are in the socket's UMEM */
+	uint64_t xsk_state;	/* address in shared memory of the driver's further state of this queue, 0: none */
+
 	/* Receive side: written by whoever syncs the RX ring. */
-	uint32_t rx_block;	/* block that is being read */
+	uint32_t rx_block __attribute__((aligned(128)));	/* block that is being read */
 	uint32_t rx_offset;	/* of the next packet in it */
 	uint32_t rx_left;	/* packets left in it, 0: it is still to be looked at */
 	uint32_t rx_segment;	/* frames already made of the next packet */
@@ -69,12 +117,10 @@ struct driver_queue {
 
 /* What the data sides of all processes share. Filled by driver_share, no pointers. */
 struct driver_shared {
-	uint32_t kind;			/* enum driver_kind */
 	uint32_t queues;
 	uint32_t ifindex;		/* in the interface's namespace */
 	uint32_t mtu;			/* bytes; driver_refresh may change it at any time */
-	uint32_t rx_block_size, rx_block_nr;
-	uint32_t tx_frame_size, tx_frame_nr;
+	uint32_t gone;			/* errno: the interface is gone or was changed so that the port must be opened anew */
 	struct driver_queue queue[DRIVER_QUEUES_MAX];
 };
 
@@ -89,6 +135,9 @@ struct driver_info {
 	enum driver_kind kind;
 	enum driver_ingress ingress;	/* what was installed */
 	char mode[64];			/* for logs and vale-ctl: kind and ingress in words */
+	char reason[192];		/* why not a better mode, in words; empty: it is the best one */
+	uint32_t peer_ifindex;		/* veth: the other end, in its own namespace; else 0 */
+	uint64_t peer_netns;		/* veth: inode of that namespace, 0 unknown */
 };
 
 struct driver_port;	/* control side */
@@ -119,6 +168,15 @@ void driver_share(const struct driver_port *port, struct driver_shared *sh);
  * Returns their number, 0 if max is too small.
  */
 unsigned driver_fds(const struct driver_port *port, int *fds, unsigned max);
+
+/*
+ * The host's side of an open interface: what the stack sends on it can be received from the new port, and what is sent to
+ * the new port is received by the stack on that interface. `rings` queues, at least 1. The new port is
+ * used like any other (driver_share, driver_fds ...) and closed before `nic`. While it is open nothing that
+ * the stack sends reaches the wire by itself.
+ */
+int driver_host_open(struct driver_port *nic, unsigned rings, struct driver_port **out,
+		     struct driver_error *err);
 
 /* Read MTU, flags and MAC again, into driver_info and sh. -ENXIO if the interface is gone. */
 int driver_refresh(struct driver_port *port, struct driver_shared *sh);

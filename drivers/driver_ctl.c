@@ -6,23 +6,24 @@
 #include <string.h>
 #include <net/if_arp.h>
 
-#include "afpacket.h"
+#include <unistd.h>
+#include <fcntl.h>
+#include <sys/random.h>
+
+#include "backend.h"
 #include "error.h"
-#include "ingress_drop.h"
-#include "netlink.h"
 #include "netns.h"
 
-struct driver_port {
-	struct driver_info info;
-	struct netlink nl;		/* in the interface's namespace */
-	struct ingress_drop drop;
-	struct afpacket_sockets queue[DRIVER_QUEUES_MAX];
+/* The best first. */
+static const struct driver_ctl_ops *const backends[] = {
+	&afpacket_ctl_ops,
 };
+
+#define BACKENDS	(sizeof(backends) / sizeof(backends[0]))
 
 struct open_job {
 	struct driver_port *port;
 	const char *ifname;
-	const struct driver_params *params;
 	struct driver_error *err;
 };
 
@@ -52,6 +53,58 @@ static int link_check(const struct open_job *job, struct netlink_link *link)
 	return 0;
 }
 
+/* Opens the first driver that will have the interface; what the better ones said is kept as the reason. */
+static int backend_open(struct driver_port *port, struct driver_error *err)
+{
+	struct driver_error said = { "" };
+	int rc = -EOPNOTSUPP;
+
+	driver_fail(err, rc, "%s: there is no driver of the kind asked for", port->info.name);
+	for (unsigned i = 0; i < BACKENDS; i++) {
+		const struct driver_ctl_ops *ops = backends[i];
+
+		if (port->params.kind != DRIVER_NONE && port->params.kind != ops->kind)
+			continue;
+		rc = ops->open(port, &said);
+		if (rc == 0) {
+			port->ops = ops;
+			port->info.kind = ops->kind;
+			return 0;
+		}
+		if (err)
+			*err = said;
+		snprintf(port->info.reason, sizeof(port->info.reason), "%.190s", said.text);
+	}
+	return rc;
+}
+
+/* A wish in the environment holds where the program has none. */
+static void params_complete(struct driver_params *params)
+{
+	static const struct {
+		const char *name;
+		enum driver_kind kind;
+		enum driver_xdp_mode mode;
+	} wishes[] = {
+		{ "afxdp", DRIVER_AFXDP, XDP_MODE_BEST },
+		{ "afxdp-zerocopy", DRIVER_AFXDP, XDP_MODE_ZEROCOPY },
+		{ "afxdp-native", DRIVER_AFXDP, XDP_MODE_NATIVE },
+		{ "afxdp-generic", DRIVER_AFXDP, XDP_MODE_GENERIC },
+		{ "afpacket", DRIVER_AFPACKET, XDP_MODE_BEST },
+		{ "tap", DRIVER_TAP, XDP_MODE_BEST },
+	};
+	const char *wish = getenv("NETMAP_DRIVER");
+
+	if (params->kind != DRIVER_NONE || !wish)
+		return;
+	for (unsigned i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		if (strcmp(wish, wishes[i].name) != 0)
+			continue;
+		params->kind = wishes[i].kind;
+		params->xdp_mode = wishes[i].mode;
+	}
+}
+
 /* Runs in the interface's namespace. */
 static int port_open(void *arg)
 {
@@ -62,33 +115,40 @@ static int port_open(void *arg)
 	struct driver_port *port = job->port;
 	struct driver_info *info = &port->info;
 	struct netlink_link link;
+	size_t used;
 	int rc;
 
+	port->netns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (port->netns_fd < 0)
+		return driver_fail(job->err, -errno, "%s: cannot name its network namespace: %s", job->ifname,
+				   strerror(errno));
 	rc = netlink_open(&port->nl);
-	if (rc)
-		return driver_fail_step(job->err, rc, job->ifname, "opening a netlink socket",
-					"CAP_NET_ADMIN");
+	if (rc) {
+		driver_fail_step(job->err, rc, job->ifname, "opening a netlink socket", "CAP_NET_ADMIN");
+		goto err_netns;
+	}
 	rc = link_check(job, &link);
 	if (rc)
 		goto err_netlink;
 	snprintf(info->name, sizeof(info->name), "%s", job->ifname);
 	info_update(info, &link);
-	info->queues = 1;
-	info->kind = DRIVER_AFPACKET;
-	rc = afpacket_open(info, job->params, &port->queue[0], job->err);
+	rc = backend_open(port, job->err);
 	if (rc)
 		goto err_netlink;
-	rc = ingress_drop_add(&port->drop, job->params->ingress, info->name, info->ifindex, job->err);
+	rc = ingress_drop_add(&port->drop, port->params.ingress, info->name, info->ifindex, port->mark, job->err);
 	if (rc)
-		goto err_sockets;
+		goto err_backend;
 	info->ingress = port->drop.mode;
-	snprintf(info->mode, sizeof(info->mode), "af_packet, ingress drop: %s", ingress_names[info->ingress]);
+	used = strlen(info->mode);
+	snprintf(info->mode + used, sizeof(info->mode) - used, ", ingress drop: %s", ingress_names[info->ingress]);
 	return 0;
 
-err_sockets:
-	afpacket_close(&port->queue[0]);
+err_backend:
+	port->ops->close(port);
 err_netlink:
 	netlink_close(&port->nl);
+err_netns:
+	close(port->netns_fd);
 	return rc;
 }
 
@@ -96,12 +156,17 @@ int driver_open(int netns_fd, const char *ifname, const struct driver_params *pa
 		struct driver_port **out, struct driver_error *err)
 {
 	static const struct driver_params defaults;
-	struct open_job job = { .ifname = ifname, .params = params ? params : &defaults, .err = err };
+	struct open_job job = { .ifname = ifname, .err = err };
 	int rc, entered;
 
 	job.port = calloc(1, sizeof(*job.port));
 	if (!job.port)
 		return driver_fail(err, -ENOMEM, "%s: no memory for its record", ifname);
+	job.port->params = params ? *params : defaults;
+	params_complete(&job.port->params);
+	while (job.port->mark == 0)
+		if (getrandom(&job.port->mark, sizeof(job.port->mark), 0) < 0)
+			job.port->mark = (uint32_t)getpid() << 8 | 1;
 	rc = netns_call(netns_fd, port_open, &job, &entered);
 	if (!entered)
 		driver_fail_step(err, rc, ifname, "entering the caller's network namespace", "CAP_SYS_ADMIN");
@@ -118,9 +183,9 @@ void driver_close(struct driver_port *port)
 	if (!port)
 		return;
 	ingress_drop_remove(&port->drop);
-	for (uint32_t i = 0; i < port->info.queues; i++)
-		afpacket_close(&port->queue[i]);
+	port->ops->close(port);
 	netlink_close(&port->nl);
+	close(port->netns_fd);
 	free(port);
 }
 
@@ -131,29 +196,22 @@ const struct driver_info *driver_info(const struct driver_port *port)
 
 void driver_share(const struct driver_port *port, struct driver_shared *sh)
 {
-	const struct afpacket_sockets *s = &port->queue[0];
-
 	memset(sh, 0, sizeof(*sh));
-	sh->kind = port->info.kind;
 	sh->queues = port->info.queues;
 	sh->ifindex = port->info.ifindex;
 	sh->mtu = port->info.mtu;
-	sh->rx_block_size = s->rx_block_size;
-	sh->rx_block_nr = s->rx_block_nr;
-	sh->tx_frame_size = s->tx_frame_size;
-	sh->tx_frame_nr = s->tx_frame_nr;
+	for (uint32_t i = 0; i < sh->queues; i++)
+		sh->queue[i].kind = port->info.kind;
+	port->ops->share(port, sh);
 }
 
 unsigned driver_fds(const struct driver_port *port, int *fds, unsigned max)
 {
-	unsigned n = 0;
+	unsigned n = port->info.queues * DRIVER_QUEUE_FDS;
 
-	if (max < port->info.queues * DRIVER_QUEUE_FDS)
+	if (max < n)
 		return 0;
-	for (uint32_t i = 0; i < port->info.queues; i++) {
-		fds[n++] = port->queue[i].rx_fd;
-		fds[n++] = port->queue[i].tx_fd;
-	}
+	port->ops->fds(port, fds);
 	return n;
 }
 

@@ -214,7 +214,7 @@ static enum driver_ingress mode_from_environment(void)
 }
 
 int ingress_drop_add(struct ingress_drop *d, enum driver_ingress mode, const char *ifname, uint32_t ifindex,
-		     struct driver_error *err)
+		     uint32_t mark, struct driver_error *err)
 {
 	int rc = 0, tcx_rc = 0;
 

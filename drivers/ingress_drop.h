@@ -26,9 +26,12 @@ struct ingress_drop {
 	int guardian_fd;		/* a byte tells the guardian to leave, its end that we died */
 };
 
-/* The calling thread is in the interface's namespace. */
+/*
+ * The calling thread is in the interface's namespace. Frames that carry `mark` (0: none) pass, and lose it: those that
+ * host rings give to the stack.
+ */
 int ingress_drop_add(struct ingress_drop *d, enum driver_ingress mode, const char *ifname, uint32_t ifindex,
-		     struct driver_error *err);
+		     uint32_t mark, struct driver_error *err);
 
 /* In any namespace. */
 void ingress_drop_remove(struct ingress_drop *d);

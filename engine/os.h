@@ -61,14 +61,22 @@ void os_region_destroy(uint32_t no);
 /* Address space left for regions, bytes; the engine reserves less for a region when this is short. */
 uint64_t os_region_space(void);
 /*
- * Opens the interface of that name in the caller's network namespace for `port` (name set). Fills num_tx, num_rx, tx_slots, rx_slots, max_frame and
- * nic. -ENXIO if there is none, -EOPNOTSUPP if this host has no interface driver. `why` receives a sentence for the caller.
+ * Opens the interface of that name in the caller's network namespace for `port` (name and region set). Fills num_tx, num_rx, num_host_tx, num_host_rx,
+ * tx_slots, rx_slots, max_frame and nic. -ENXIO if there is none, -EOPNOTSUPP if this host has no interface driver. `why` receives a sentence for the
+ * caller.
  */
 struct os_nic_params {
 	uint32_t buf_size;
+	uint16_t host_tx, host_rx;	/* host rings wanted, 0: one */
 };
 int os_nic_open(void *caller, struct port *port, const struct os_nic_params *params, char *why, size_t why_size);
 void os_nic_close(struct port *port);
+/*
+ * From now on what the stack sends on the interface goes to the port's host rings, and what is sent on those to the stack. Fills port->nic_host.
+ * Called with the first binding of a host ring, and with the last one's end.
+ */
+int os_nic_host_open(struct port *port, char *why, size_t why_size);
+void os_nic_host_close(struct port *port);
 /* Identity of the named interface for the caller's namespace, to tell two interfaces of one name apart. 0 if there is no such interface. */
 uint64_t os_nic_key(void *caller, const char *name);
 

@@ -95,10 +95,12 @@ struct kring {
 	uint32_t num_slots;
 	uint32_t buf_size;		/* bytes */
 	uint32_t buf_total;		/* buffers in the region; valid indexes are 2..buf_total-1 */
-	uint16_t id;			/* index among the port's rings of this direction */
+	uint16_t id;			/* index among the port's rings of this direction, the host's after the NIC's */
 	uint8_t dir;			/* enum ring_dir */
 	uint8_t type;			/* enum port_type of the port: what to dispatch on */
+	uint8_t host;			/* NIC: 1 for a ring to the host's stack */
 	uint32_t open;			/* some descriptor is bound to it: VALE delivers only then */
+	struct kring *join;		/* NIC: ring at the other end of a veth pair, see join.c; NULL: none */
 	uint32_t uring_size;		/* bytes of the object in the ring pool */
 
 	/* Owner's line: written by the one thread that holds `busy`. */
@@ -134,11 +136,12 @@ struct port {
 	char name[NETMAP_REQ_IFNAMSIZ];
 	uint8_t type;			/* enum port_type */
 	bool gone;			/* no longer usable: POLLERR for those still bound */
-	uint16_t num_tx, num_rx;	/* rings */
+	uint16_t num_tx, num_rx;	/* rings, without the host's */
+	uint16_t num_host_tx, num_host_rx;	/* NIC: rings to the host's stack, after the others in tx and rx */
 	uint32_t tx_slots, rx_slots;
 	uint32_t id;			/* number of this port, unique for the arena's life */
 	struct region *region;
-	struct kring **tx, **rx;	/* num_tx, num_rx pointers */
+	struct kring **tx, **rx;	/* num_tx + num_host_tx, num_rx + num_host_rx pointers */
 
 	/* VALE */
 	struct vale_switch *sw;
@@ -148,6 +151,7 @@ struct port {
 
 	/* NIC */
 	void *nic;			/* struct driver_shared, laid out by the driver */
+	void *nic_host;			/* the same for the host rings, NULL while nobody is bound to them */
 
 	/* Control side. */
 	uint32_t users;			/* bindings and pipes that hold the port */
@@ -157,6 +161,7 @@ struct port {
 	bool auto_parent;		/* made for a pipe, on no switch */
 	uint64_t nic_key;		/* interface that it stands for, 0 otherwise */
 	struct port *list_next;
+	uint32_t host_users;		/* bindings that have host rings */
 	void *host_data;		/* netmapd's own record of the port (NIC descriptors); never followed by the data path */
 };
 

@@ -22,7 +22,7 @@
 
 #define PROTO_MAGIC	0x316d6e64u	/* "dnm1" */
 #define PROTO_VERSION	1u
-#define PROTO_FDS_MAX	32		/* descriptors in one message */
+#define PROTO_FDS_MAX	64		/* descriptors in one message */
 
 /* Marks netmapd's sockets: a descriptor whose SO_SNDTIMEO reads like this is worth showing to netmapd. */
 #define PROTO_MARK_SEC	0x6e657400
@@ -122,6 +122,7 @@ struct proto_session {
 /* NIC: reply carries the driver's descriptors. */
 struct proto_nic {
 	uint32_t port;		/* struct port.id */
+	uint32_t host;		/* 1: its host rings, 0: the interface's own */
 };
 
 struct proto_nic_reply {

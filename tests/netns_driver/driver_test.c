@@ -373,12 +373,12 @@ static void test_captures(void **state)
 static void tx_slot_abandon(struct rig *g, const void *data, uint32_t len)
 {
 	const struct driver_shared *sh = &g->st->sh;
-	size_t bytes = (size_t)sh->tx_frame_size * sh->tx_frame_nr;
+	size_t bytes = (size_t)sh->queue[0].tx_frame_size * sh->queue[0].tx_frame_nr;
 	uint8_t *ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g->fds[1], 0);
 	struct tpacket2_hdr *h;
 
 	assert_true(ring != MAP_FAILED);
-	h = (void *)(ring + (size_t)sh->queue[0].tx_slot * sh->tx_frame_size);
+	h = (void *)(ring + (size_t)sh->queue[0].tx_slot * sh->queue[0].tx_frame_size);
 	memset((uint8_t *)h + 32, 0, 10);
 	memcpy((uint8_t *)h + 42, data, len);
 	h->tp_len = len + 10;
@@ -676,12 +676,12 @@ static void test_hostile(void **state)
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		struct driver_shared sh = g.st->sh;
 
-		sh.rx_block_size = values[i];
+		sh.queue[0].rx_block_size = values[i];
 		assert_int_equal(driver_attach(&sh, g.fds, g.nfds, &map), values[i] == 131072 ? 0 : -EINVAL);
 		if (values[i] == 131072)
 			driver_detach(map);
 		sh = g.st->sh;
-		sh.tx_frame_nr = values[i];
+		sh.queue[0].tx_frame_nr = values[i];
 		assert_int_equal(driver_attach(&sh, g.fds, g.nfds, &map), -EINVAL);
 		sh = g.st->sh;
 		sh.queues = values[i] == 1 ? 2 : values[i];

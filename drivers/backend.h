@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What each driver implements, and what its control side works on. Private to drivers/. */
+#ifndef DRIVERS_BACKEND_H
+#define DRIVERS_BACKEND_H
+
+#include <stddef.h>
+
+#include "driver.h"
+#include "ingress_drop.h"
+#include "netlink.h"
+
+/* ---- data side: one queue, driven as driver.h says ---- */
+
+struct driver_data_ops {
+	size_t map_size;		/* bytes of the private state, which is zeroed before attach */
+	/* fds: DRIVER_QUEUE_FDS descriptors, the caller's. Geometry in q is hostile: to be copied and checked. */
+	int (*attach)(struct driver_shared *sh, struct driver_queue *q, const int *fds, void *map);
+	void (*detach)(void *map);
+	int (*txsync)(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r);
+	int (*rxsync)(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r);
+	/* *timeout_ms is -1 on entry. */
+	unsigned (*pollfds)(void *map, struct driver_queue *q, short events, struct pollfd *pfds,
+			    int *timeout_ms);
+};
+
+extern const struct driver_data_ops afpacket_data_ops, afxdp_data_ops, tap_data_ops;
+
+/* ---- control side ---- */
+
+struct driver_port;
+
+struct driver_ctl_ops {
+	enum driver_kind kind;
+	const char *name;		/* as NETMAP_DRIVER has it */
+	/*
+	 * Runs in the interface's namespace. port->info has name, index, MTU, flags, MAC; port->params and
+	 * port->nl are set. Opens what it needs, sets info.queues and writes its part of info.mode. On
+	 * failure everything is as before, and err says why.
+	 */
+	int (*open)(struct driver_port *port, struct driver_error *err);
+	void (*close)(struct driver_port *port);
+	/* Fills its words of sh->queue[0 .. info.queues). */
+	void (*share)(const struct driver_port *port, struct driver_shared *sh);
+	/* Writes info.queues * DRIVER_QUEUE_FDS descriptors. */
+	void (*fds)(const struct driver_port *port, int *fds);
+};
+
+extern const struct driver_ctl_ops afpacket_ctl_ops, afxdp_ctl_ops, tap_ctl_ops;
+
+struct driver_port {
+	struct driver_info info;
+	struct driver_params params;
+	struct netlink nl;		/* in the interface's namespace */
+	int netns_fd;			/* own descriptor of that namespace */
+	uint32_t mark;			/* of frames that the host rings give to the stack, never 0 */
+	struct ingress_drop drop;
+	const struct driver_ctl_ops *ops;
+	void *backend;			/* the driver's own record */
+	void *host;			/* host side: host_stack.c's record; NULL for an interface */
+};
+
+#endif
