@@ -11,19 +11,31 @@
 
 #define BENCH_NAME_MAX		48
 #define BENCH_MESSAGE_MAX	160
+#define BENCH_NOTE_MAX		96
 #define BENCH_RUNS_MAX		32
 #define BENCH_HEADER_LEN	14
+
+/* What a case returns that cannot run here: the message says why. */
+#define BENCH_SKIPPED		1
 
 enum bench_kind {
 	BENCH_RATE,	/* packets a second at the receiver */
 	BENCH_PINGPONG,	/* round trip of one packet */
 	BENCH_WAKEUP,	/* from before the send to after the return of a blocked receiver's wait */
 	BENCH_IDLE,	/* CPU use of a receiver that waits and gets nothing */
+	BENCH_NIC,	/* packets a second from one end of a veth pair to the other */
+	BENCH_FORWARD,	/* packets a second through a namespace between two veth pairs */
+	BENCH_STREAM,	/* bits a second of a TCP connection */
 };
 
 enum bench_path {
 	BENCH_PIPE,
 	BENCH_VALE,
+	BENCH_AFXDP,		/* an interface by AF_XDP, native mode */
+	BENCH_AFXDP_GENERIC,
+	BENCH_AFPACKET,		/* by packet sockets */
+	BENCH_VETH,		/* both ends of a veth pair, joined */
+	BENCH_BRIDGE,		/* bridge(8) */
 };
 
 enum bench_wait {
@@ -40,6 +52,7 @@ struct bench_case {
 	enum bench_wait wait;
 	bool touch;		/* as in the bare loop */
 	bool broadcast;
+	bool netmap_tx, netmap_rx;	/* BENCH_NIC: which ends are netmap's */
 	bool quick;		/* also in a --quick run */
 	unsigned int len;	/* bytes */
 	unsigned int batch;
@@ -60,8 +73,11 @@ enum bench_metric {
 	METRIC_P99_NS,
 	METRIC_MAX_NS,
 	METRIC_CPU_SHARE,	/* 0..1; rates: the least that a busy process had of its CPU; else: the receiver's use */
-	METRIC_BARE,		/* the yardstick beside it: pps or ns */
-	METRIC_RATIO,		/* RX_PPS / BARE, or P50_NS / BARE */
+	METRIC_BARE,		/* the yardstick beside it: pps, ns or bits a second */
+	METRIC_RATIO,		/* RX_PPS / BARE, P50_NS / BARE, or BPS / BARE */
+	METRIC_SECOND,		/* BENCH_NIC: a second yardstick, pps */
+	METRIC_SECOND_RATIO,	/* RX_PPS / SECOND */
+	METRIC_BPS,		/* BENCH_STREAM */
 	METRIC_TRIP_BEFORE_NS,
 	METRIC_TRIP_AFTER_NS,
 	METRICS
@@ -70,12 +86,14 @@ enum bench_metric {
 struct bench_run {
 	double value[METRICS];
 	enum cores_distance distance;
+	char note[BENCH_NOTE_MAX];	/* how the ports ran; may be empty */
 };
 
 struct bench_result {
 	const struct bench_case *c;
 	unsigned int runs;
 	struct bench_run run[BENCH_RUNS_MAX];
+	bool skipped;				/* with a message: it cannot run here */
 	char message[BENCH_MESSAGE_MAX];	/* not empty: the case failed, and why */
 };
 
@@ -104,7 +122,25 @@ int bench_rate_run(const struct bench_case *c, const struct bench_options *o, st
 int bench_latency_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
     char *message);
 
-/* The yardstick of a case: stores METRIC_BARE. Returns 0 or -errno. */
+/*
+ * The same of cases that need interfaces (root, and programs as ip), with
+ * their yardsticks: METRIC_BARE and METRIC_SECOND. BENCH_SKIPPED is possible.
+ */
+int bench_nic_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
+    char *message);
+int bench_forward_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
+    char *message);
+int bench_stream_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
+    char *message);
+
+/* Does a case need interfaces? */
+static inline bool
+case_on_interfaces(const struct bench_case *c)
+{
+	return c->kind >= BENCH_NIC;
+}
+
+/* The yardstick of another case: stores METRIC_BARE. Returns 0 or -errno. */
 int bench_bare_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run);
 
 /* True if busy processes with CPUs of their own did not have them for themselves in that run. */

@@ -163,7 +163,7 @@ bench_bare_run(const struct bench_case *c, const struct bench_options *o, struct
 		return futex_bare_run(c, o, &run->value[METRIC_BARE]);
 	case BENCH_WAKEUP:
 		return futex_bare_run(c, o, &run->value[METRIC_BARE]);
-	case BENCH_IDLE:
+	default:
 		break;
 	}
 	return 0;

@@ -6,7 +6,7 @@
 
 #include "bench.h"
 
-#define CASES_MAX	128
+#define CASES_MAX	160
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char *const path_names[] = { "pipe", "vale" };
@@ -130,6 +130,67 @@ cases_add_latency(struct bench_case *cases, size_t *n)
 		}
 }
 
+/* Each driver over a veth pair: netmap sends to a bare loop, receives from one, or does both. */
+static void
+cases_add_drivers(struct bench_case *cases, size_t *n)
+{
+	static const struct {
+		const char *name;
+		enum bench_path path;
+		unsigned int len;
+	} drivers[] = {
+		{ "afxdp", BENCH_AFXDP, 64 }, { "afxdp", BENCH_AFXDP, 1500 },
+		{ "afxdp-generic", BENCH_AFXDP_GENERIC, 64 },
+		{ "afpacket", BENCH_AFPACKET, 64 }, { "afpacket", BENCH_AFPACKET, 1500 },
+	};
+	static const struct {
+		const char *name;
+		bool tx, rx;
+	} ends[] = { { "tx", true, false }, { "rx", false, true }, { "txrx", true, true } };
+
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++)
+		for (size_t e = 0; e < ARRAY_LEN(ends); e++) {
+			struct bench_case *c = case_add(cases, n, &(struct bench_case){
+				.kind = BENCH_NIC, .path = drivers[i].path, .wait = BENCH_BUSY,
+				.len = drivers[i].len, .batch = 256, .slots = 1024, .touch = true,
+				.senders = 1, .ports = 2, .netmap_tx = ends[e].tx, .netmap_rx = ends[e].rx,
+				.quick = drivers[i].len == 64 && drivers[i].path != BENCH_AFXDP_GENERIC,
+			});
+
+			snprintf(c->name, sizeof(c->name), "nic/%s/%u/b%u/%s", drivers[i].name, c->len,
+			    c->batch, ends[e].name);
+		}
+}
+
+static void
+cases_add_interfaces(struct bench_case *cases, size_t *n)
+{
+	const struct bench_case interface = {
+		.wait = BENCH_BUSY, .len = 64, .batch = 256, .slots = 1024, .touch = true, .senders = 1,
+		.ports = 2, .quick = true,
+	};
+	static const struct {
+		const char *name;
+		enum bench_kind kind;
+		enum bench_path path;
+	} others[] = {
+		{ "nic/veth/64/b256", BENCH_NIC, BENCH_VETH },
+		{ "nic/forward/bridge/64", BENCH_FORWARD, BENCH_BRIDGE },
+		{ "nic/forward/vale/64", BENCH_FORWARD, BENCH_VALE },
+		{ "host/iperf3", BENCH_STREAM, BENCH_BRIDGE },
+	};
+
+	cases_add_drivers(cases, n);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		struct bench_case *c = case_add(cases, n, &interface);
+
+		c->kind = others[i].kind;
+		c->path = others[i].path;
+		c->netmap_tx = c->netmap_rx = c->kind == BENCH_NIC;
+		snprintf(c->name, sizeof(c->name), "%s", others[i].name);
+	}
+}
+
 struct bench_case *
 bench_cases(size_t *n)
 {
@@ -142,5 +203,6 @@ bench_cases(size_t *n)
 	cases_add_ports(cases, n);
 	cases_add_cpu(cases, n);
 	cases_add_latency(cases, n);
+	cases_add_interfaces(cases, n);
 	return cases;
 }

@@ -14,6 +14,8 @@
 
 #include "bench.h"
 
+#define STATUS_SKIPPED	77	/* nothing that was asked for can run here */
+
 static const char usage_text[] =
 	"usage: netmap-bench [options] [PATTERN ...]\n"
 	"  PATTERN          run the cases whose name matches, as 'vale/60/*' (default: all)\n"
@@ -62,10 +64,51 @@ run_tag(struct bench_run *run, double before, double after)
 static void
 run_ratio(const struct bench_case *c, struct bench_run *run)
 {
-	enum bench_metric m = c->kind == BENCH_RATE ? METRIC_RX_PPS : METRIC_P50_NS;
+	enum bench_metric m = METRIC_P50_NS;
 
+	if (c->kind == BENCH_STREAM)
+		m = METRIC_BPS;
+	else if (c->kind == BENCH_RATE || c->kind == BENCH_NIC || c->kind == BENCH_FORWARD)
+		m = METRIC_RX_PPS;
 	if (run->value[METRIC_BARE] > 0)
 		run->value[METRIC_RATIO] = run->value[m] / run->value[METRIC_BARE];
+	if (run->value[METRIC_SECOND] > 0)
+		run->value[METRIC_SECOND_RATIO] = run->value[m] / run->value[METRIC_SECOND];
+}
+
+static int
+interfaces_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
+    char *message)
+{
+	switch (c->kind) {
+	case BENCH_NIC:
+		return bench_nic_run(c, o, run, message);
+	case BENCH_FORWARD:
+		return bench_forward_run(c, o, run, message);
+	default:
+		return bench_stream_run(c, o, run, message);
+	}
+}
+
+/* The yardstick, then the case. */
+static int
+halves_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run, double *before,
+    char *message)
+{
+	double between;
+	int ret = bench_bare_run(c, o, run);
+
+	if (ret != 0) {
+		snprintf(message, BENCH_MESSAGE_MAX, "yardstick: %s", strerror(-ret));
+		return ret;
+	}
+	if (o->bare_only)
+		return 0;
+	/* one that moved between the two halves spoils the pair as well */
+	between = cores_round_trip_ns(o->cores.tx[0], o->cores.rx);
+	if (cores_distance(*before, between) == CORES_MIXED)
+		*before = between > *before ? between : *before;
+	return c->kind == BENCH_RATE ? bench_rate_run(c, o, run, message) : bench_latency_run(c, o, run, message);
 }
 
 /* One yardstick run and one of the case, side by side. */
@@ -77,20 +120,9 @@ pair_run(const struct bench_case *c, const struct bench_options *o, struct bench
 
 	for (int m = 0; m < METRICS; m++)
 		run->value[m] = NAN;
-	ret = bench_bare_run(c, o, run);
-	if (ret != 0) {
-		snprintf(message, BENCH_MESSAGE_MAX, "yardstick: %s", strerror(-ret));
-		return ret;
-	}
-	if (!o->bare_only) {
-		/* one that moved between the two halves spoils the pair as well */
-		double between = cores_round_trip_ns(o->cores.tx[0], o->cores.rx);
-
-		if (cores_distance(before, between) == CORES_MIXED)
-			before = between > before ? between : before;
-		ret = c->kind == BENCH_RATE ? bench_rate_run(c, o, run, message) :
-		    bench_latency_run(c, o, run, message);
-	}
+	run->note[0] = '\0';
+	ret = case_on_interfaces(c) ? interfaces_run(c, o, run, message) :
+	    halves_run(c, o, run, &before, message);
 	after = cores_round_trip_ns(o->cores.tx[0], o->cores.rx);
 	run_tag(run, before, after);
 	run_ratio(c, run);
@@ -107,6 +139,7 @@ case_run(const struct bench_case *c, const struct bench_options *o, struct bench
 
 		if (ret == 0 && run_disturbed(c, run))
 			ret = pair_run(c, o, run, r->message);
+		r->skipped = ret == BENCH_SKIPPED;
 		if (ret == 0)
 			r->runs++;
 		else if (r->message[0] == '\0')
@@ -121,6 +154,7 @@ cases_run(const struct bench_options *o, const struct bench_case *cases, size_t 
 	struct bench_result *results = calloc(n_cases, sizeof(*results));
 	struct bench_figure *figures = NULL;
 	size_t n = 0, n_figures = 0;
+	size_t skipped = 0;
 	int failed = 0, ret = 0;
 
 	if (results == NULL)
@@ -134,7 +168,8 @@ cases_run(const struct bench_options *o, const struct bench_case *cases, size_t 
 		if (!case_wanted(&cases[i], o))
 			continue;
 		case_run(&cases[i], o, &results[n]);
-		failed |= results[n].message[0] != '\0';
+		failed |= results[n].message[0] != '\0' && !results[n].skipped;
+		skipped += results[n].skipped;
 		report_case(&results[n++]);
 	}
 	report_figures(figures, n_figures);
@@ -148,6 +183,8 @@ cases_run(const struct bench_options *o, const struct bench_case *cases, size_t 
 		fprintf(stderr, "netmap-bench: no case has such a name\n");
 	free(figures);
 	free(results);
+	if (n > 0 && skipped == n && ret == 0)
+		return STATUS_SKIPPED;
 	return failed || ret != 0 || n == 0;
 }
 
@@ -230,7 +267,7 @@ main(int argc, char **argv)
 	}
 	if (ret != 0 && !o.list) {
 		fprintf(stderr, "netmap-bench: needs two CPUs: %s\n", strerror(-ret));
-		return 77;
+		return STATUS_SKIPPED;
 	}
 	if (o.seconds == 0)
 		o.seconds = o.quick ? 0.25 : 0.4;

@@ -46,6 +46,18 @@ wait_prepare(struct bench_port *p, enum bench_wait wait)
 }
 
 static int
+slots_check(const struct bench_port *p, const struct bench_case *c, const char *name)
+{
+	/* an interface has as many as its driver gives it */
+	if (c->kind == BENCH_NIC || (p->rx->num_slots == c->slots && p->tx->num_slots == c->slots))
+		return 0;
+	snprintf(error_text, sizeof(error_text), "%s has %u and %u slots instead of %u", name, p->tx->num_slots,
+	    p->rx->num_slots, c->slots);
+	errno = ENOBUFS;
+	return -1;
+}
+
+static int
 port_open(struct bench_port *p, const struct bench_case *c, const char *name)
 {
 	char spec[96];
@@ -63,13 +75,7 @@ port_open(struct bench_port *p, const struct bench_case *c, const char *name)
 		return -1;
 	p->tx = NETMAP_TXRING(p->d->nifp, p->d->first_tx_ring);
 	p->rx = NETMAP_RXRING(p->d->nifp, p->d->first_rx_ring);
-	if (p->rx->num_slots != c->slots || p->tx->num_slots != c->slots) {
-		snprintf(error_text, sizeof(error_text), "%s has %u and %u slots instead of %u", name,
-		    p->tx->num_slots, p->rx->num_slots, c->slots);
-		errno = ENOBUFS;
-		goto err_close;
-	}
-	if (wait_prepare(p, c->wait) != 0)
+	if (slots_check(p, c, name) != 0 || wait_prepare(p, c->wait) != 0)
 		goto err_close;
 	return 0;
 
@@ -110,6 +116,15 @@ port_open_idle(struct bench_port *p, const struct bench_case *c, unsigned int in
 	char name[32];
 
 	snprintf(name, sizeof(name), "valebench:i%u", index);
+	return port_open(p, c, name);
+}
+
+int
+port_open_interface(struct bench_port *p, const struct bench_case *c, const char *ifname)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "netmap:%s", ifname);
 	return port_open(p, c, name);
 }
 

@@ -27,12 +27,13 @@ struct bench_port {
 };
 
 /*
- * Opens the receiver's (or a sender's, number index) port of a case and
- * prepares it for the case's way of waiting. Returns 0, or -1 with errno set
+ * Opens the receiver's (or a sender's, number index) port of a case, or a
+ * network interface of the process's namespace, and prepares it for the case's way of waiting. Returns 0, or -1 with errno set
  * and, where the library gave one, a text in port_error().
  */
 int port_open_receiver(struct bench_port *p, const struct bench_case *c, unsigned int index);
 int port_open_sender(struct bench_port *p, const struct bench_case *c, unsigned int index);
+int port_open_interface(struct bench_port *p, const struct bench_case *c, const char *ifname);
 int port_open_idle(struct bench_port *p, const struct bench_case *c, unsigned int index);
 void port_close(struct bench_port *p);
 const char *port_error(void);

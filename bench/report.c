@@ -7,6 +7,7 @@
 #include "bench.h"
 #include "clock.h"
 
+#define NAME		30
 #define COLUMN		10
 #define DISTURBED_SHARE	0.93
 
@@ -28,7 +29,7 @@ result_distance(const struct bench_result *r, unsigned int *used)
 bool
 run_disturbed(const struct bench_case *c, const struct bench_run *run)
 {
-	return c->kind == BENCH_RATE && c->wait == BENCH_BUSY && c->senders == 1 &&
+	return (c->kind == BENCH_RATE || c->kind == BENCH_NIC) && c->wait == BENCH_BUSY && c->senders == 1 &&
 	    run->value[METRIC_CPU_SHARE] < DISTURBED_SHARE;
 }
 
@@ -46,37 +47,107 @@ result_median(const struct bench_result *r, enum bench_metric m)
 	return n > 0 ? stats_median(v, n) : (double)NAN;
 }
 
-static void
-column_print(const struct bench_result *r, enum bench_metric m, double scale, const char *format)
+/* A column of the table; the metric's value is multiplied by scale. */
+struct column {
+	const char *title;
+	enum bench_metric metric;
+	double scale;
+	const char *format;
+};
+
+static const struct column rate_columns[] = {
+	{ "Mpps", METRIC_RX_PPS, 1e-6, "%.2f" },
+	{ "sent", METRIC_TX_PPS, 1e-6, "%.2f" },
+	{ "lost %", METRIC_LOSS, 100, "%.1f" },
+	{ "bare", METRIC_BARE, 1e-6, "%.2f" },
+	{ "ratio", METRIC_RATIO, 1, "%.2f" },
+	{ "tx ns/pkt", METRIC_TX_CPU_NS, 1, "%.1f" },
+	{ "rx ns/pkt", METRIC_RX_CPU_NS, 1, "%.1f" },
+	{ .title = NULL },
+};
+
+static const struct column time_columns[] = {
+	{ "p50 us", METRIC_P50_NS, 1e-3, "%.2f" },
+	{ "p99 us", METRIC_P99_NS, 1e-3, "%.2f" },
+	{ "max us", METRIC_MAX_NS, 1e-3, "%.2f" },
+	{ "bare us", METRIC_BARE, 1e-3, "%.2f" },
+	{ "ratio", METRIC_RATIO, 1, "%.2f" },
+	{ "cpu %", METRIC_CPU_SHARE, 100, "%.2f" },
+	{ .title = NULL },
+};
+
+static const struct column driver_columns[] = {
+	{ "Mpps", METRIC_RX_PPS, 1e-6, "%.3f" },
+	{ "sent", METRIC_TX_PPS, 1e-6, "%.3f" },
+	{ "bare", METRIC_BARE, 1e-6, "%.3f" },
+	{ "ratio", METRIC_RATIO, 1, "%.2f" },
+	{ "mmsg", METRIC_SECOND, 1e-6, "%.3f" },
+	{ "ratio", METRIC_SECOND_RATIO, 1, "%.2f" },
+	{ "tx ns/pkt", METRIC_TX_CPU_NS, 1, "%.0f" },
+	{ .title = NULL },
+};
+
+static const struct column veth_columns[] = {
+	{ "Mpps", METRIC_RX_PPS, 1e-6, "%.3f" },
+	{ "sent", METRIC_TX_PPS, 1e-6, "%.3f" },
+	{ "pipe", METRIC_BARE, 1e-6, "%.3f" },
+	{ "ratio", METRIC_RATIO, 1, "%.3f" },
+	{ "AF_XDP", METRIC_SECOND, 1e-6, "%.3f" },
+	{ "ratio", METRIC_SECOND_RATIO, 1, "%.2f" },
+	{ .title = NULL },
+};
+
+static const struct column forward_columns[] = {
+	{ "Mpps", METRIC_RX_PPS, 1e-6, "%.3f" },
+	{ "sent", METRIC_TX_PPS, 1e-6, "%.3f" },
+	{ "lost %", METRIC_LOSS, 100, "%.1f" },
+	{ "Linux br.", METRIC_BARE, 1e-6, "%.3f" },
+	{ "ratio", METRIC_RATIO, 1, "%.2f" },
+	{ .title = NULL },
+};
+
+static const struct column stream_columns[] = {
+	{ "Gbit/s", METRIC_BPS, 1e-9, "%.2f" },
+	{ "without", METRIC_BARE, 1e-9, "%.2f" },
+	{ "ratio", METRIC_RATIO, 1, "%.2f" },
+	{ .title = NULL },
+};
+
+static const struct column *
+case_columns(const struct bench_case *c)
 {
-	double v = result_median(r, m);
+	switch (c->kind) {
+	case BENCH_RATE:
+		return rate_columns;
+	case BENCH_NIC:
+		return c->path == BENCH_VETH ? veth_columns : driver_columns;
+	case BENCH_FORWARD:
+		return forward_columns;
+	case BENCH_STREAM:
+		return stream_columns;
+	default:
+		return time_columns;
+	}
+}
+
+static void
+column_print(const struct bench_result *r, const struct column *col)
+{
+	double v = result_median(r, col->metric);
 	char text[32] = "-";
 
 	if (!isnan(v))
-		snprintf(text, sizeof(text), format, v * scale);
+		snprintf(text, sizeof(text), col->format, v * col->scale);
 	printf(" %*s", COLUMN, text);
 }
 
 static void
-columns_print(const char *const *names, size_t n)
+columns_head(const struct column *columns)
 {
-	for (size_t i = 0; i < n; i++)
-		printf(" %*s", COLUMN, names[i]);
+	printf("\n%-*s", NAME, "case");
+	for (const struct column *col = columns; col->title != NULL; col++)
+		printf(" %*s", COLUMN, col->title);
 	printf("  cores\n");
-}
-
-/* The two kinds of lines have columns of their own. */
-static void
-kind_head(enum bench_kind kind)
-{
-	static const char *const rate[] = { "Mpps", "sent", "lost %", "bare", "ratio", "tx ns/pkt", "rx ns/pkt" };
-	static const char *const time[] = { "p50 us", "p99 us", "max us", "bare us", "ratio", "cpu %" };
-
-	printf("\n%-28s", "case");
-	if (kind == BENCH_RATE)
-		columns_print(rate, sizeof(rate) / sizeof(rate[0]));
-	else
-		columns_print(time, sizeof(time) / sizeof(time[0]));
 }
 
 void
@@ -95,40 +166,28 @@ report_head(const struct bench_options *o)
 void
 report_case(const struct bench_result *r)
 {
-	static int last = -1;
-	const bool rate = r->c->kind == BENCH_RATE;
+	static const struct column *last;
+	const struct column *columns = case_columns(r->c);
 	unsigned int used, disturbed = 0;
 	const char *distance = cores_distance_name(result_distance(r, &used));
 
-	if (last != (int)rate)
-		kind_head(r->c->kind);
-	last = rate;
-	printf("%-28s", r->c->name);
+	if (columns != last)
+		columns_head(columns);
+	last = columns;
+	printf("%-*s", NAME, r->c->name);
 	if (r->message[0] != '\0') {
-		printf("  failed: %s\n", r->message);
+		printf("  %s: %s\n", r->skipped ? "skipped" : "failed", r->message);
 		goto out;
 	}
-	if (rate) {
-		column_print(r, METRIC_RX_PPS, 1e-6, "%.2f");
-		column_print(r, METRIC_TX_PPS, 1e-6, "%.2f");
-		column_print(r, METRIC_LOSS, 100, "%.1f");
-		column_print(r, METRIC_BARE, 1e-6, "%.2f");
-		column_print(r, METRIC_RATIO, 1, "%.2f");
-		column_print(r, METRIC_TX_CPU_NS, 1, "%.1f");
-		column_print(r, METRIC_RX_CPU_NS, 1, "%.1f");
-	} else {
-		column_print(r, METRIC_P50_NS, 1e-3, "%.2f");
-		column_print(r, METRIC_P99_NS, 1e-3, "%.2f");
-		column_print(r, METRIC_MAX_NS, 1e-3, "%.2f");
-		column_print(r, METRIC_BARE, 1e-3, "%.2f");
-		column_print(r, METRIC_RATIO, 1, "%.2f");
-		column_print(r, METRIC_CPU_SHARE, 100, "%.2f");
-	}
+	for (const struct column *col = columns; col->title != NULL; col++)
+		column_print(r, col);
 	printf("  %s %u/%u", distance, used, r->runs);
 	for (unsigned int i = 0; i < r->runs; i++)
 		disturbed += run_disturbed(r->c, &r->run[i]);
 	if (disturbed > 0)
 		printf(" disturbed %u/%u", disturbed, r->runs);
+	if (r->runs > 0 && r->run[r->runs - 1].note[0] != '\0')
+		printf("  (%s)", r->run[r->runs - 1].note);
 	printf("\n");
 out:
 	fflush(stdout);
@@ -138,14 +197,14 @@ void
 report_figures(const struct bench_figure *figures, size_t n)
 {
 	if (n > 0)
-		printf("\n%-28s %*s  unit\n", "measured beside it", COLUMN, "value");
+		printf("\n%-*s %*s  unit\n", NAME, "measured beside it", COLUMN, "value");
 	for (size_t i = 0; i < n; i++) {
 		const struct bench_figure *f = &figures[i];
 
 		if (isnan(f->value))
-			printf("%-28s  skipped: %s\n", f->name, f->note);
+			printf("%-*s  skipped: %s\n", NAME, f->name, f->note);
 		else
-			printf("%-28s %*.2f  %-8s %s\n", f->name, COLUMN, f->value, f->unit, f->note);
+			printf("%-*s %*.2f  %-8s %s\n", NAME, f->name, COLUMN, f->value, f->unit, f->note);
 	}
 }
 
@@ -173,6 +232,17 @@ static const struct target targets[] = {
 	{ "wake-up, VALE, epoll", "wakeup/vale/epoll", NULL, METRIC_P50_NS, 1e-3, true, 100, "us" },
 	{ "idle receiver's CPU", "idle/vale/poll", NULL, METRIC_CPU_SHARE, 100, true, 0.5, "%" },
 	{ "idle receiver's CPU, mixed", "idle/vale/mixed", NULL, METRIC_CPU_SHARE, 100, true, 0.5, "%" },
+	{ "AF_XDP transmit, over bare loop", "nic/afxdp/64/b256/tx", NULL, METRIC_RATIO, 1, false, 0.95, "" },
+	{ "AF_XDP receive, over bare loop", "nic/afxdp/64/b256/rx", NULL, METRIC_RATIO, 1, false, 0.95, "" },
+	{ "AF_XDP, over sendmmsg, recvmmsg", "nic/afxdp/64/b256/txrx", NULL, METRIC_SECOND_RATIO, 1, false, 1, "" },
+	{ "AF_PACKET tx, over bare loop", "nic/afpacket/64/b256/tx", NULL, METRIC_RATIO, 1, false, 0.95, "" },
+	{ "AF_PACKET rx, over bare loop", "nic/afpacket/64/b256/rx", NULL, METRIC_RATIO, 1, false, 0.95, "" },
+	{ "AF_PACKET tx, over sendmmsg", "nic/afpacket/64/b256/tx", NULL, METRIC_SECOND_RATIO, 1, false, 1, "" },
+	{ "AF_PACKET rx, over recvmmsg", "nic/afpacket/64/b256/rx", NULL, METRIC_SECOND_RATIO, 1, false, 1, "" },
+	{ "native veth, over pipe", "nic/veth/64/b256", NULL, METRIC_RATIO, 1, false, 0.8, "" },
+	{ "bridge(8), over Linux bridge", "nic/forward/bridge/64", NULL, METRIC_RATIO, 1, false, 1.5, "" },
+	{ "VALE, over Linux bridge", "nic/forward/vale/64", NULL, METRIC_RATIO, 1, false, 1.5, "" },
+	{ "host rings, TCP, over none", "host/iperf3", NULL, METRIC_RATIO, 1, false, 0.5, "" },
 	{ "engine alone, VALE", "engine/vale", NULL, METRICS, 1, true, 20, "ns" },
 	{ "engine alone, empty switch", "engine/empty", NULL, METRICS, 1, true, 10, "ns" },
 	{ "engine alone, pipe", "engine/pipe", NULL, METRICS, 1, true, 15, "ns" },

@@ -13,11 +13,13 @@
 
 static const char *const metric_keys[METRICS] = {
 	"rx_pps", "tx_pps", "loss", "tx_cpu_ns_per_packet", "rx_cpu_ns_per_packet", "p50_ns", "p99_ns", "max_ns",
-	"cpu_share", "bare", "ratio", "round_trip_before_ns", "round_trip_after_ns",
+	"cpu_share", "bare", "ratio", "second", "second_ratio", "bits_per_second", "round_trip_before_ns", "round_trip_after_ns",
 };
 
-static const char *const kind_names[] = { "rate", "pingpong", "wakeup", "idle" };
-static const char *const path_names[] = { "pipe", "vale" };
+static const char *const kind_names[] = { "rate", "pingpong", "wakeup", "idle", "nic", "forward", "stream" };
+static const char *const path_names[] = {
+	"pipe", "vale", "afxdp", "afxdp-generic", "afpacket", "veth", "bridge",
+};
 static const char *const wait_names[] = { "busy", "poll", "mixed", "epoll" };
 
 static void
@@ -35,6 +37,8 @@ run_json(const struct bench_run *run)
 	for (int m = 0; m < METRICS; m++)
 		value_set(object, metric_keys[m], run->value[m]);
 	json_object_set_new(object, "cores", json_string(cores_distance_name(run->distance)));
+	if (run->note[0] != '\0')
+		json_object_set_new(object, "note", json_string(run->note));
 	return object;
 }
 
@@ -55,7 +59,7 @@ result_json(const struct bench_result *r)
 	unsigned int used;
 
 	if (r->message[0] != '\0')
-		json_object_set_new(object, "failed", json_string(r->message));
+		json_object_set_new(object, r->skipped ? "skipped" : "failed", json_string(r->message));
 	for (unsigned int i = 0; i < r->runs; i++)
 		json_array_append_new(runs, run_json(&r->run[i]));
 	for (int m = 0; m < METRICS; m++)

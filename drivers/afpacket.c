@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "../engine/vnet_hdr.h"
 #include "afpacket.h"
 #include "error.h"
+#include "ethtool.h"
 
 /* A block takes one frame of 64 KiB, or many small ones; a quiet link uses up one block per RX_TIMEOUT_MS. */
 #define RX_BLOCK_SIZE		(128u << 10)
@@ -31,11 +33,16 @@
 _Static_assert(TX_DATA_OFFSET == TPACKET2_HDRLEN - sizeof(struct sockaddr_ll), "where data starts");
 _Static_assert(RX_BLOCK_SIZE > VNET_FRAME_MAX + 4096, "a frame that the engine segments fits a block");
 
-/* Geometry of one queue's rings, as its sockets were set up. */
+/* One queue's sockets, and the geometry of their rings. */
 struct afpacket_sockets {
 	int rx_fd, tx_fd;		/* -1: none */
 	uint32_t rx_block_size, rx_block_nr;
 	uint32_t tx_frame_size, tx_frame_nr;
+};
+
+/* driver_port.backend: info.queues of them. */
+struct afpacket_queues {
+	struct afpacket_sockets queue[DRIVER_QUEUES_MAX];
 };
 
 /* A socket option that is a 1 or another int; what names it in errors. */
@@ -85,6 +92,23 @@ static int ring_fail(struct driver_error *err, int code, const char *ifname, con
 			   ifname, which, bytes >> 10);
 }
 
+/* Frames of that mark are what host rings gave to the stack: not for this socket. */
+static int mark_ignore(int fd, const struct driver_port *port, struct driver_error *err)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port->mark, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]), .filter = program };
+
+	if (port->mark && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0)
+		return driver_fail_step(err, -errno, port->info.name, "filtering what host rings sent",
+					"CAP_NET_RAW");
+	return 0;
+}
+
 static int rx_ring_make(int fd, const struct driver_info *info, uint32_t bytes, struct afpacket_sockets *s,
 			struct driver_error *err)
 {
@@ -105,9 +129,10 @@ static int rx_ring_make(int fd, const struct driver_info *info, uint32_t bytes, 
 	return 0;
 }
 
-static int rx_socket_open(const struct driver_info *info, const struct driver_params *params,
-			  struct afpacket_sockets *s, struct driver_error *err)
+static int rx_socket_open(const struct driver_port *port, struct afpacket_sockets *s, struct driver_error *err)
 {
+	const struct driver_info *info = &port->info;
+	const struct driver_params *params = &port->params;
 	static const struct option options[] = {
 		{ SOL_PACKET, PACKET_VERSION, TPACKET_V3, "asking for TPACKET_V3", "CAP_NET_RAW" },
 		{ SOL_PACKET, PACKET_VNET_HDR, 1, "asking for virtio-net headers", "CAP_NET_RAW" },
@@ -120,6 +145,9 @@ static int rx_socket_open(const struct driver_info *info, const struct driver_pa
 	if (fd < 0)
 		return fd;
 	rc = options_set(fd, options, sizeof(options) / sizeof(options[0]), info->name, err);
+	if (rc)
+		goto err_socket;
+	rc = mark_ignore(fd, port, err);
 	if (rc)
 		goto err_socket;
 	rc = rx_ring_make(fd, info, params->rx_bytes ? params->rx_bytes : RX_BYTES_DEFAULT, s, err);
@@ -214,64 +242,132 @@ static void sockets_close(struct afpacket_sockets *s)
 	s->rx_fd = s->tx_fd = -1;
 }
 
-static int sockets_open(const struct driver_info *info, const struct driver_params *params,
-			struct afpacket_sockets *s, struct driver_error *err)
+static int sockets_open(const struct driver_port *port, struct afpacket_sockets *s, struct driver_error *err)
 {
 	int rc;
 
 	s->rx_fd = s->tx_fd = -1;
-	rc = tx_socket_open(info, params, s, err);
+	rc = tx_socket_open(&port->info, &port->params, s, err);
 	if (rc)
 		return rc;
-	rc = rx_socket_open(info, params, s, err);
+	rc = rx_socket_open(port, s, err);
 	if (rc)
 		sockets_close(s);
 	return rc;
 }
 
+/*
+ * The queue whose socket must be the first of the group. Drivers note the receive queue, counted from 1, in
+ * the field that the kernel takes modulo the number of sockets; in what comes out of a veth it is the far
+ * end's transmit queue, from 0.
+ */
+static uint32_t fanout_first(struct driver_port *port)
+{
+	struct netlink_link link;
+
+	if (netlink_link_get(&port->nl, NULL, port->info.ifindex, &link) == 0 && strcmp(link.kind, "veth") == 0)
+		return 0;
+	return port->info.queues - 1;
+}
+
+/* What an interface received goes to the socket of its receive queue. What a stack sent goes by its flow. */
+static int fanout_join(struct driver_port *port, struct afpacket_queues *q, struct driver_error *err)
+{
+	uint32_t n = port->info.queues, mode = port->host ? PACKET_FANOUT_HASH : PACKET_FANOUT_QM;
+	uint32_t first = fanout_first(port);
+	int group = (int)((mode | PACKET_FANOUT_FLAG_UNIQUEID) << 16);
+	socklen_t len = sizeof(group);
+
+	for (uint32_t i = 0; i < n; i++) {
+		int fd = q->queue[(first + i) % n].rx_fd;
+
+		if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, sizeof(group)) < 0 ||
+		    (i == 0 && getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &len) < 0))
+			return driver_fail_step(err, -errno, port->info.name, "sharing its frames among queues",
+						"CAP_NET_RAW");
+		group = (int)(((uint32_t)group & 0xffff) | mode << 16);
+	}
+	return 0;
+}
+
+/* As many as the interface has in use; what cannot be asked has one. */
+static uint32_t queues_of(const struct driver_port *port)
+{
+	uint32_t rx = 1, tx = 1, n = port->params.queues;
+	struct ethtool e;
+
+	if (n == 0 && ethtool_open(&e, port->info.name) == 0) {
+		if (ethtool_queues_get(&e, &rx, &tx) == 0)
+			n = rx;
+		ethtool_close(&e);
+	}
+	return n == 0 ? 1 : n < DRIVER_QUEUES_MAX ? n : DRIVER_QUEUES_MAX;
+}
+
 static int afpacket_open(struct driver_port *port, struct driver_error *err)
 {
 	struct driver_info *info = &port->info;
-	struct afpacket_sockets *s = calloc(1, sizeof(*s));
-	int rc;
+	struct afpacket_queues *q = calloc(1, sizeof(*q));
+	uint32_t i;
+	int rc = 0;
 
-	if (!s)
+	if (!q)
 		return driver_fail(err, -ENOMEM, "%s: no memory for its sockets", info->name);
-	rc = sockets_open(info, &port->params, s, err);
-	if (rc) {
-		free(s);
-		return rc;
+	info->queues = queues_of(port);
+	for (i = 0; i < info->queues; i++) {
+		rc = sockets_open(port, &q->queue[i], err);
+		if (rc)
+			goto err_sockets;
 	}
-	port->backend = s;
-	info->queues = 1;
+	if (info->queues > 1)
+		rc = fanout_join(port, q, err);
+	if (rc)
+		goto err_sockets;
+	port->backend = q;
 	snprintf(info->mode, sizeof(info->mode), "af_packet");
 	return 0;
+
+err_sockets:
+	while (i-- > 0)
+		sockets_close(&q->queue[i]);
+	free(q);
+	return rc;
 }
 
 static void afpacket_close(struct driver_port *port)
 {
-	sockets_close(port->backend);
-	free(port->backend);
+	struct afpacket_queues *q = port->backend;
+
+	for (uint32_t i = 0; i < port->info.queues; i++)
+		sockets_close(&q->queue[i]);
+	free(q);
+	port->backend = NULL;
 }
 
 static void afpacket_share(const struct driver_port *port, struct driver_shared *sh)
 {
-	const struct afpacket_sockets *s = port->backend;
-	struct driver_queue *q = &sh->queue[0];
+	const struct afpacket_queues *queues = port->backend;
 
-	q->rx_block_size = s->rx_block_size;
-	q->rx_block_nr = s->rx_block_nr;
-	q->tx_frame_size = s->tx_frame_size;
-	q->tx_frame_nr = s->tx_frame_nr;
-	q->mark = port->mark;
+	for (uint32_t i = 0; i < port->info.queues; i++) {
+		const struct afpacket_sockets *s = &queues->queue[i];
+		struct driver_queue *q = &sh->queue[i];
+
+		q->rx_block_size = s->rx_block_size;
+		q->rx_block_nr = s->rx_block_nr;
+		q->tx_frame_size = s->tx_frame_size;
+		q->tx_frame_nr = s->tx_frame_nr;
+		q->mark = port->mark;
+	}
 }
 
 static void afpacket_fds(const struct driver_port *port, int *fds)
 {
-	const struct afpacket_sockets *s = port->backend;
+	const struct afpacket_queues *queues = port->backend;
 
-	fds[0] = s->rx_fd;
-	fds[1] = s->tx_fd;
+	for (uint32_t i = 0; i < port->info.queues; i++) {
+		fds[i * DRIVER_QUEUE_FDS] = queues->queue[i].rx_fd;
+		fds[i * DRIVER_QUEUE_FDS + 1] = queues->queue[i].tx_fd;
+	}
 }
 
 const struct driver_ctl_ops afpacket_ctl_ops = {

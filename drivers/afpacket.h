@@ -7,9 +7,8 @@
 #include <stdint.h>
 
 #include "backend.h"
+#include "frame.h"
 
-#define ETH_HEADER		14
-#define VLAN_TAG		4
 #define VLAN_TAGS_MAX		2	/* room for so many tags beyond the MTU in a transmit frame */
 
 /* Offset of the virtio-net header in a transmit frame: TPACKET2_HDRLEN - sizeof(struct sockaddr_ll). */
@@ -21,7 +20,6 @@ struct afpacket_map {
 	uint8_t *rx, *tx;		/* NULL: not mapped */
 	uint32_t rx_block_size, rx_block_nr;
 	uint32_t tx_frame_size, tx_frame_nr;
-	uint8_t *bounce;		/* VNET_FRAME_MAX bytes, for frames longer than a buffer */
 };
 
 int afpacket_txsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r);

@@ -36,8 +36,7 @@ static void afpacket_detach(void *map)
 		munmap(m->tx, (size_t)m->tx_frame_size * m->tx_frame_nr);
 	if (m->rx)
 		munmap(m->rx, (size_t)m->rx_block_size * m->rx_block_nr);
-	free(m->bounce);
-	m->rx = m->tx = m->bounce = NULL;
+	m->rx = m->tx = NULL;
 }
 
 static int afpacket_attach(struct driver_shared *sh, struct driver_queue *q, const int *fds, void *map)
@@ -55,9 +54,6 @@ static int afpacket_attach(struct driver_shared *sh, struct driver_queue *q, con
 	if (m->rx_block_size % 4096 || m->tx_frame_size % 16 ||
 	    m->tx_frame_size < TX_DATA_OFFSET + VNET_HDR_LEN + ETH_HEADER)
 		return -EINVAL;
-	m->bounce = malloc(VNET_FRAME_MAX);
-	if (!m->bounce)
-		return -ENOMEM;
 	m->rx = ring_map(m->rx_fd, (uint64_t)m->rx_block_size * m->rx_block_nr);
 	if (!m->rx)
 		goto err_detach;

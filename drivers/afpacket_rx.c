@@ -12,10 +12,8 @@
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
-#include "../engine/vnet_hdr.h"
 #include "afpacket.h"
-
-#define TYPE_VLAN	0x8100
+#include "deliver.h"
 
 /* One packet of a block, checked. */
 struct rx_packet {
@@ -26,11 +24,6 @@ struct rx_packet {
 	uint32_t next;			/* offset of the following packet from this one */
 	uint32_t sec, usec;
 };
-
-static uint32_t ring_room(const struct nic_ring *r)
-{
-	return r->to >= r->from ? r->to - r->from : r->to + r->num_slots - r->from;
-}
 
 static struct tpacket_block_desc *block_at(const struct afpacket_map *m, uint32_t block)
 {
@@ -64,112 +57,20 @@ static int packet_load(const struct afpacket_map *m, uint32_t block, uint32_t of
 	return 0;
 }
 
-/*
- * Load the n slots from r->from on into idx[]. False if there is no room. Slots up to one with a bad
- * index are given back empty, and the search goes on behind it.
- */
-static bool slots_reserve(struct nic_ring *r, uint32_t n, uint32_t *idx)
-{
-	uint32_t i, k;
-
-again:
-	if (ring_room(r) < n)
-		return false;
-	for (i = r->from, k = 0; k < n; k++) {
-		uint64_t word = slot_load(&r->uslot[i]);
-
-		idx[k] = slot_idx(word);
-		i = i + 1 == r->num_slots ? 0 : i + 1;
-		if (idx[k] - 2u < r->buf_total - 2u)
-			continue;
-		r->drops[DROP_BAD_SLOT]++;
-		while (r->from != i) {
-			store_relaxed(&r->uslot[r->from].len, 0);
-			store_relaxed(&r->uslot[r->from].flags, 0);
-			r->from = r->from + 1 == r->num_slots ? 0 : r->from + 1;
-		}
-		goto again;
-	}
-	return true;
-}
-
-/* Describe what is in the n reserved slots, len bytes in all, and move on. */
-static void slots_publish(struct nic_ring *r, uint32_t n, const uint32_t *idx, uint32_t len)
-{
-	uint32_t part;
-
-	r->packets++;
-	r->bytes += len;
-	for (uint32_t k = 0; k < n; k++) {
-		part = len < r->buf_size ? len : r->buf_size;
-		slot_store(&r->uslot[r->from], slot_word(idx[k], part, k + 1 < n ? NS_MOREFRAG : 0));
-		len -= part;
-		r->from = r->from + 1 == r->num_slots ? 0 : r->from + 1;
-	}
-}
-
-/* Write the iterator's next frame, len bytes, to the buffers of n slots. */
-static void frame_write(const struct afpacket_map *m, struct nic_ring *r, struct vnet_iter *it, uint32_t n,
-			const uint32_t *idx, uint32_t len)
-{
-	uint32_t done = 0, part;
-
-	if (n == 1) {
-		vnet_iter_next(it, r->ubufs + (size_t)idx[0] * r->buf_size, r->buf_size);
-		return;
-	}
-	vnet_iter_next(it, m->bounce, VNET_FRAME_MAX);
-	for (uint32_t k = 0; k < n; k++, done += part) {
-		part = len - done < r->buf_size ? len - done : r->buf_size;
-		__builtin_memcpy(r->ubufs + (size_t)idx[k] * r->buf_size, m->bounce + done, part);
-	}
-}
-
-/*
- * Deliver the frames of one packet, from number *segment on. Returns true if the packet is done with
- * (delivered or dropped), false if there is no room for the frame *segment.
- */
-static bool packet_deliver(const struct afpacket_map *m, const struct rx_packet *p, uint32_t mtu,
-			   struct nic_ring *r, uint32_t *segment)
+/* True if the packet is done with, false if there is no room for its frame *segment. */
+static bool packet_take(const struct rx_packet *p, uint32_t mtu, struct nic_ring *r, uint32_t *segment)
 {
 	struct vnet_source src = {
 		.hdr = p->vnet, .hdr_len = VNET_HDR_LEN, .frags = &p->frame, .nfrags = 1,
 		.tag_insert = p->tagged, .tag_tpid = p->tpid, .tag_tci = p->tci,
 		.max_frame = mtu + ETH_HEADER,
 	};
-	uint32_t idx[NETMAP_MAX_FRAGS], len, n;
-	struct vnet_iter it;
-	int err;
 
 	if (p->cut || p->frame.len < ETH_HEADER) {
 		r->drops[p->cut ? DROP_TOO_LONG : DROP_RUNT]++;
 		return true;
 	}
-	err = vnet_iter_init(&it, &src);
-	if (err == -EMSGSIZE) {
-		/* The sender's frames are longer than our MTU: they came over the wire like this. */
-		src.max_frame = 0;
-		err = vnet_iter_init(&it, &src);
-	}
-	if (err) {
-		r->drops[DROP_BAD_HEADER]++;
-		return true;
-	}
-	vnet_iter_seek(&it, *segment);
-	while ((len = vnet_iter_len(&it)) != 0) {
-		n = (len + r->buf_size - 1) / r->buf_size;
-		if (n > NETMAP_MAX_FRAGS || n >= r->num_slots) {
-			r->drops[DROP_TOO_LONG]++;
-			vnet_iter_seek(&it, ++*segment);
-			continue;
-		}
-		if (!slots_reserve(r, n, idx))
-			return false;
-		frame_write(m, r, &it, n, idx, len);
-		slots_publish(r, n, idx, len);
-		++*segment;
-	}
-	return true;
+	return packet_deliver(r, &src, segment);
 }
 
 /* What the kernel dropped since it was last asked, for want of room in its ring. */
@@ -234,7 +135,7 @@ static bool block_read(const struct afpacket_map *m, struct driver_queue *q, uin
 			left = 0;
 			break;
 		}
-		done = packet_deliver(m, &p, mtu, r, &segment);
+		done = packet_take(&p, mtu, r, &segment);
 		r->ts_sec = p.sec;
 		r->ts_usec = p.usec;
 		if (!done)

@@ -13,19 +13,9 @@
 
 #include "../engine/vnet_hdr.h"
 #include "afpacket.h"
+#include "frame.h"
 
 #define KICKS_MAX	16	/* calls to the kernel in one go while it takes a part each time */
-
-#define TYPE_VLAN	0x8100
-#define TYPE_QINQ	0x88a8
-
-/* A frame as its slots describe it: checked copies. */
-struct tx_frame {
-	uint32_t slots;			/* it takes up so many in the ring */
-	uint32_t len;
-	uint32_t nfrags;
-	uint64_t word[NETMAP_MAX_FRAGS];	/* slots as they were loaded */
-};
 
 static struct tpacket2_hdr *tx_header(const struct afpacket_map *m, uint32_t slot)
 {
@@ -37,89 +27,21 @@ static bool tx_available(const struct tpacket2_hdr *h)
 	return !(load_acquire(&h->tp_status) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING));
 }
 
-static uint32_t slot_after(const struct nic_ring *r, uint32_t i)
-{
-	return i + 1 == r->num_slots ? 0 : i + 1;
-}
-
-/*
- * Load the slots of the frame at r->from. Returns -EAGAIN if its end is not there yet, a drop reason if
- * it must be dropped, DROP_REASONS if it is fine. A chain beyond the limit is cut where the slots end.
- */
-static int tx_frame_load(const struct nic_ring *r, struct tx_frame *f)
-{
-	int verdict = DROP_REASONS;
-	uint32_t i = r->from, len;
-	uint64_t word;
-
-	f->slots = f->len = f->nfrags = 0;
-	for (;;) {
-		if (i == r->to) {
-			if (f->slots > NETMAP_MAX_FRAGS)
-				return DROP_BAD_CHAIN;
-			return -EAGAIN;
-		}
-		word = slot_load(&r->uslot[i]);
-		len = slot_len(word);
-		f->slots++;
-		if (slot_idx(word) - 2u >= r->buf_total - 2u || len > r->buf_size)
-			verdict = DROP_BAD_SLOT;
-		if (f->nfrags < NETMAP_MAX_FRAGS)
-			f->word[f->nfrags++] = word;
-		else
-			verdict = DROP_BAD_CHAIN;
-		f->len += len;
-		if (!(slot_flags(word) & NS_MOREFRAG))
-			return verdict;
-		i = slot_after(r, i);
-	}
-}
-
-/* Take the slots of a frame out of the ring. */
-static void tx_frame_take(struct nic_ring *r, const struct tx_frame *f)
-{
-	for (uint32_t n = 0; n < f->slots; n++) {
-		struct netmap_slot *uslot = &r->uslot[r->from];
-
-		if (n < f->nfrags && (slot_flags(f->word[n]) & (NS_BUF_CHANGED | NS_REPORT)))
-			store_relaxed(&uslot->flags, slot_flags(f->word[n]) & ~(NS_BUF_CHANGED | NS_REPORT));
-		r->from = slot_after(r, r->from);
-	}
-}
-
-/* How long may the frame be that starts with these bytes? 4 more for each tag. */
-static uint32_t tx_limit(const uint8_t *frame, uint32_t len, uint32_t mtu)
-{
-	uint32_t limit = mtu + ETH_HEADER, type;
-
-	for (uint32_t at = 12; at + 2 <= len && limit < len; at += VLAN_TAG) {
-		type = (uint32_t)frame[at] << 8 | frame[at + 1];
-		if (type != TYPE_VLAN && type != TYPE_QINQ)
-			break;
-		limit += VLAN_TAG;
-	}
-	return limit;
-}
-
 /* Copy a frame behind its empty virtio-net header. Returns a drop reason, or DROP_REASONS. */
-static int tx_frame_copy(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f,
-			 uint32_t mtu, struct tpacket2_hdr *h)
+static int tx_frame_write(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f,
+			  uint32_t mtu, struct tpacket2_hdr *h)
 {
-	uint8_t *start = (uint8_t *)h + TX_DATA_OFFSET, *at = start + VNET_HDR_LEN;
-	uint32_t len;
+	uint8_t *start = (uint8_t *)h + TX_DATA_OFFSET;
+	uint32_t room = m->tx_frame_size - TX_DATA_OFFSET - VNET_HDR_LEN;
+	struct tx_place place = { 0, 0 };
+	int verdict = tx_frame_check(r, f, mtu);
 
-	if (f->len < ETH_HEADER)
-		return DROP_RUNT;
-	if (f->len > m->tx_frame_size - TX_DATA_OFFSET - VNET_HDR_LEN)
+	if (verdict != DROP_REASONS)
+		return verdict;
+	if (f->len > room)
 		return DROP_TOO_LONG;
 	memset(start, 0, VNET_HDR_LEN);
-	for (uint32_t i = 0; i < f->nfrags; i++) {
-		len = slot_len(f->word[i]);
-		memcpy(at, r->ubufs + (size_t)slot_idx(f->word[i]) * r->buf_size, len);
-		at += len;
-	}
-	if (f->len > tx_limit(start + VNET_HDR_LEN, f->len, mtu))
-		return DROP_TOO_LONG;
+	tx_frame_copy(r, f, &place, start + VNET_HDR_LEN, room);
 	h->tp_len = f->len + VNET_HDR_LEN;
 	return DROP_REASONS;
 }
@@ -156,7 +78,7 @@ static bool tx_fill(const struct afpacket_map *m, uint32_t mtu, struct driver_qu
 		if (verdict == -EAGAIN)
 			break;
 		if (verdict == DROP_REASONS)
-			verdict = tx_frame_copy(m, r, &f, mtu, h);
+			verdict = tx_frame_write(m, r, &f, mtu, h);
 		tx_frame_take(r, &f);
 		if (verdict != DROP_REASONS) {
 			r->drops[verdict]++;

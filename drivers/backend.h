@@ -8,11 +8,13 @@
 #include "driver.h"
 #include "ingress_drop.h"
 #include "netlink.h"
+#include "state_file.h"
 
 /* ---- data side: one queue, driven as driver.h says ---- */
 
 struct driver_data_ops {
 	size_t map_size;		/* bytes of the private state, which is zeroed before attach */
+	bool completes;			/* txsync sets r->done; the others have copied what they took */
 	/* fds: DRIVER_QUEUE_FDS descriptors, the caller's. Geometry in q is hostile: to be copied and checked. */
 	int (*attach)(struct driver_shared *sh, struct driver_queue *q, const int *fds, void *map);
 	void (*detach)(void *map);
@@ -39,8 +41,12 @@ struct driver_ctl_ops {
 	 */
 	int (*open)(struct driver_port *port, struct driver_error *err);
 	void (*close)(struct driver_port *port);
+	/* What a data side may use until its end; called after close. NULL: nothing. */
+	void (*release)(struct driver_port *port);
 	/* Fills its words of sh->queue[0 .. info.queues). */
 	void (*share)(const struct driver_port *port, struct driver_shared *sh);
+	/* Can it go on with what the interface is now? As driver_refresh says. NULL: always. */
+	int (*refresh)(const struct driver_port *port);
 	/* Writes info.queues * DRIVER_QUEUE_FDS descriptors. */
 	void (*fds)(const struct driver_port *port, int *fds);
 };
@@ -52,10 +58,14 @@ struct driver_port {
 	struct driver_params params;
 	struct netlink nl;		/* in the interface's namespace */
 	int netns_fd;			/* own descriptor of that namespace */
+	int tap_fd;			/* of a TAP interface made for this port, until its driver has it; -1 */
 	uint32_t mark;			/* of frames that the host rings give to the stack, never 0 */
 	struct ingress_drop drop;
+	struct state_file state;	/* offloads that are off meanwhile */
+	bool state_held;
 	const struct driver_ctl_ops *ops;
 	void *backend;			/* the driver's own record */
+	bool stopped;
 	void *host;			/* host side: host_stack.c's record; NULL for an interface */
 };
 

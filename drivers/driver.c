@@ -19,6 +19,8 @@ struct driver_map {
 /* A host may leave out kinds that it cannot serve: their entries are NULL. */
 static const struct driver_data_ops *const data_ops[DRIVER_KINDS] = {
 	[DRIVER_AFPACKET] = &afpacket_data_ops,
+	[DRIVER_AFXDP] = &afxdp_data_ops,
+	[DRIVER_TAP] = &tap_data_ops,
 };
 
 static void queue_detach(struct map_queue *mq)
@@ -85,12 +87,16 @@ int driver_txsync(struct driver_map *map, unsigned queue, struct nic_ring *r)
 {
 	const struct map_queue *mq = &map->queue[queue];
 	uint32_t gone = load_relaxed(&map->sh->gone);
+	int err;
 
 	if (queue >= map->queues)
 		return -EINVAL;
 	if (gone)
 		return -(int)gone;
-	return mq->ops->txsync(mq->map, map->sh, &map->sh->queue[queue], r);
+	err = mq->ops->txsync(mq->map, map->sh, &map->sh->queue[queue], r);
+	if (!mq->ops->completes)
+		r->done = r->from;
+	return err;
 }
 
 int driver_rxsync(struct driver_map *map, unsigned queue, struct nic_ring *r)

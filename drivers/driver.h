@@ -17,6 +17,7 @@
 #define DRIVERS_DRIVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <poll.h>
 #include <net/if.h>
@@ -63,7 +64,11 @@ struct driver_memory {
 	uint32_t buf_total;	/* buffers 0 and 1 are nobody's */
 	/* A buffer for the driver's own stock; 0: there is none left. NULL: no AF_XDP. */
 	uint32_t (*buf_alloc)(void *arg);
+	/* One of them back, or another one for it. 0: it was lost in the port's rings. */
 	void (*buf_free)(void *arg, uint32_t idx);
+	/* Zeroed memory at the same address in all processes, for what driver_shared has no room for. NULL: there is none. */
+	void *(*shared_alloc)(void *arg, size_t size);
+	void (*shared_free)(void *arg, void *p, size_t size);
 	void *arg;
 };
 
@@ -79,6 +84,7 @@ struct driver_params {
 	uint32_t rx_bytes;	/* packet memory of a queue's receive ring, default 8 MiB */
 	uint32_t tx_bytes;	/* of its transmit ring, default 1 MiB */
 	bool no_promisc;
+	const char *state_dir;	/* for notes on what is changed at the interface, see state_file.h; NULL: none are made */
 };
 
 struct driver_error {
@@ -97,10 +103,13 @@ struct driver_queue {
 	uint32_t tx_frame_size, tx_frame_nr;
 	uint32_t mark;		/* AF_PACKET: frames of this mark are those that host rings gave to the stack */
 	/* AF_XDP: geometry; see afxdp.h. */
-	uint32_t xsk_rx_size, xsk_tx_size, xsk_fill_size, xsk_comp_size;
+	uint32_t xsk_rx_size, xsk_tx_size;	/* entries; the fill ring is as large as the first, completion as the second */
+	uint32_t xsk_stock;	/* buffers in the kernel's hands for receiving */
 	uint32_t xsk_flags;
 	uint32_t umem_bufs;	/* buffers [0, umem_bufs) are in the socket's UMEM */
-	uint64_t xsk_state;	/* address in shared memory of the driver's further state of this queue, 0: none */
+	uint32_t umem_buf_size;	/* bytes */
+	uint64_t xsk_state;	/* address in shared memory of the driver's further state of this queue */
+	uint64_t tap_state;	/* TAP: the same */
 
 	/* Receive side: written by whoever syncs the RX ring. */
 	uint32_t rx_block __attribute__((aligned(128)));	/* block that is being read */
@@ -138,12 +147,16 @@ struct driver_info {
 	char reason[192];		/* why not a better mode, in words; empty: it is the best one */
 	uint32_t peer_ifindex;		/* veth: the other end, in its own namespace; else 0 */
 	uint64_t peer_netns;		/* veth: inode of that namespace, 0 unknown */
+	char notice[200];		/* what did not go well with its offloads, at driver_open or driver_stop */
 };
 
 struct driver_port;	/* control side */
 struct driver_map;	/* data side */
 
 /* ---- control side (netmapd) ---- */
+
+/* In front of an interface's name: the device behind that TAP interface, which is made if it is not there. */
+#define DRIVER_TAP_PREFIX	"tap:"
 
 /*
  * Open an interface for packet I/O and keep its frames from the host's stack. netns_fd: descriptor of the
@@ -155,7 +168,16 @@ struct driver_map;	/* data side */
 int driver_open(int netns_fd, const char *ifname, const struct driver_params *params,
 		struct driver_port **out, struct driver_error *err);
 
-/* Undo all that driver_open did. The sockets live on where other processes hold them. NULL is ignored. */
+/*
+ * Undo what driver_open did to the interface: it is the host's again. The sockets live on where other processes hold
+ * them. What remains is what a data side may still use; driver_close gives that back.
+ */
+void driver_stop(struct driver_port *port);
+
+/*
+ * The end of a port, stopped or not: buffers and memory go back to params.memory. No data side may be inside a sync any
+ * more, nor begin one. NULL is ignored.
+ */
 void driver_close(struct driver_port *port);
 
 const struct driver_info *driver_info(const struct driver_port *port);
@@ -165,7 +187,7 @@ void driver_share(const struct driver_port *port, struct driver_shared *sh);
 
 /*
  * The descriptors that a data side needs, in the order that driver_attach takes. They stay the port's.
- * Returns their number, 0 if max is too small.
+ * Returns their number, 0 if max is too small or the port was stopped.
  */
 unsigned driver_fds(const struct driver_port *port, int *fds, unsigned max);
 
@@ -178,7 +200,10 @@ unsigned driver_fds(const struct driver_port *port, int *fds, unsigned max);
 int driver_host_open(struct driver_port *nic, unsigned rings, struct driver_port **out,
 		     struct driver_error *err);
 
-/* Read MTU, flags and MAC again, into driver_info and sh. -ENXIO if the interface is gone. */
+/*
+ * Read MTU, flags and MAC again, into driver_info and sh. -ENXIO if the interface is gone. -EMSGSIZE (its MTU) or -ESTALE
+ * (its queues): it was changed so that the port must be opened anew. Not for a port that was stopped.
+ */
 int driver_refresh(struct driver_port *port, struct driver_shared *sh);
 
 /* ---- data side (any process) ---- */
@@ -193,7 +218,9 @@ void driver_detach(struct driver_map *map);
 
 /*
  * Send slots [r->from, r->to). Frames leave as they are. r->from is advanced over the slots that were
- * taken; what stays behind is an incomplete NS_MOREFRAG chain, or waits for room in the kernel's ring.
+ * taken; what stays behind is an incomplete NS_MOREFRAG chain, or waits for room in the kernel's ring. r->done is
+ * advanced over the slots whose buffers nobody reads any more, r->from at most. To be called with r->from == r->to as
+ * well, as long as that is behind.
  * Frames that cannot be sent (too short, longer than MTU + 14 + 4 per VLAN tag, bad slot, chain of more
  * than NETMAP_MAX_FRAGS) are taken and counted in r->drops. NS_BUF_CHANGED and NS_REPORT are cleared in
  * the slots taken. Returns 0, or -ENETDOWN or -ENXIO if the interface is down or gone; what was taken
@@ -206,7 +233,7 @@ int driver_txsync(struct driver_map *map, unsigned queue, struct nic_ring *r);
  * where they are longer than a buffer. VLAN tags are in the frames, checksums are finished, segmentation
  * is done. What does not fit stays for the next call, unless it would not fit an empty ring either:
  * counted in r->drops, as are frames that the kernel had no room for (DROP_DEVICE). A slot with a bad
- * buffer index comes out empty (length 0), counted. r->ts_*: arrival of the newest packet, untouched if
+ * buffer index comes out empty (length 0), counted. Slots may come back with other buffers than they had. r->ts_*: arrival of the newest packet, untouched if
  * none came. Returns 0, or -ENETDOWN or -ENXIO if the interface is down or gone and nothing is left to
  * read.
  */

@@ -12,11 +12,15 @@
 
 #include "backend.h"
 #include "error.h"
+#include "host_stack.h"
 #include "netns.h"
+#include "tap.h"
 
 /* The best first. */
 static const struct driver_ctl_ops *const backends[] = {
+	&afxdp_ctl_ops,
 	&afpacket_ctl_ops,
+	&tap_ctl_ops,
 };
 
 #define BACKENDS	(sizeof(backends) / sizeof(backends[0]))
@@ -24,6 +28,7 @@ static const struct driver_ctl_ops *const backends[] = {
 struct open_job {
 	struct driver_port *port;
 	const char *ifname;
+	bool make_tap;			/* if there is no interface of that name */
 	struct driver_error *err;
 };
 
@@ -63,7 +68,7 @@ static int backend_open(struct driver_port *port, struct driver_error *err)
 	for (unsigned i = 0; i < BACKENDS; i++) {
 		const struct driver_ctl_ops *ops = backends[i];
 
-		if (port->params.kind != DRIVER_NONE && port->params.kind != ops->kind)
+		if (port->params.kind != ops->kind && (port->params.kind != DRIVER_NONE || ops->kind == DRIVER_TAP))
 			continue;
 		rc = ops->open(port, &said);
 		if (rc == 0) {
@@ -105,6 +110,34 @@ static void params_complete(struct driver_params *params)
 	}
 }
 
+/*
+ * Switches off what would spoil frames. An interface that does not allow it can be used all the same, and so can one
+ * whose former state cannot be noted down.
+ */
+static void state_enter(struct driver_port *port)
+{
+	static const struct state_wish wish = { .offloads = OFFLOADS_RX };
+	struct driver_info *info = &port->info;
+	char text[sizeof(info->notice)];
+	int rc;
+
+	/* What the device behind a TAP interface sends is not touched by it. */
+	if (port->params.kind == DRIVER_TAP)
+		return;
+	rc = state_file_enter(&port->state, port->params.state_dir, info->name, &wish, info->notice,
+			      sizeof(info->notice));
+	if (rc && port->params.state_dir)
+		rc = state_file_enter(&port->state, NULL, info->name, &wish, text, sizeof(text));
+	port->state_held = rc == 0;
+}
+
+static void state_leave(struct driver_port *port)
+{
+	if (port->state_held)
+		state_file_leave(&port->state, port->info.notice, sizeof(port->info.notice));
+	port->state_held = false;
+}
+
 /* Runs in the interface's namespace. */
 static int port_open(void *arg)
 {
@@ -127,14 +160,24 @@ static int port_open(void *arg)
 		driver_fail_step(job->err, rc, job->ifname, "opening a netlink socket", "CAP_NET_ADMIN");
 		goto err_netns;
 	}
+	if (job->make_tap) {
+		rc = tap_create(port, job->ifname, job->err);
+		if (rc < 0 && rc != -EEXIST)
+			goto err_netlink;
+		port->tap_fd = rc;
+	}
 	rc = link_check(job, &link);
 	if (rc)
-		goto err_netlink;
+		goto err_tap;
+	/* Behind a TAP interface whose device nobody else is, there would be nobody. */
+	if (port->params.kind == DRIVER_NONE && tap_is_free(&link))
+		port->params.kind = DRIVER_TAP;
 	snprintf(info->name, sizeof(info->name), "%s", job->ifname);
 	info_update(info, &link);
+	state_enter(port);
 	rc = backend_open(port, job->err);
 	if (rc)
-		goto err_netlink;
+		goto err_state;
 	rc = ingress_drop_add(&port->drop, port->params.ingress, info->name, info->ifindex, port->mark, job->err);
 	if (rc)
 		goto err_backend;
@@ -145,6 +188,13 @@ static int port_open(void *arg)
 
 err_backend:
 	port->ops->close(port);
+	if (port->ops->release)
+		port->ops->release(port);
+err_state:
+	state_leave(port);
+err_tap:
+	if (port->tap_fd >= 0)
+		close(port->tap_fd);
 err_netlink:
 	netlink_close(&port->nl);
 err_netns:
@@ -163,6 +213,12 @@ int driver_open(int netns_fd, const char *ifname, const struct driver_params *pa
 	if (!job.port)
 		return driver_fail(err, -ENOMEM, "%s: no memory for its record", ifname);
 	job.port->params = params ? *params : defaults;
+	job.port->tap_fd = -1;
+	if (strncmp(ifname, DRIVER_TAP_PREFIX, strlen(DRIVER_TAP_PREFIX)) == 0) {
+		job.ifname += strlen(DRIVER_TAP_PREFIX);
+		job.make_tap = true;
+		job.port->params.kind = DRIVER_TAP;
+	}
 	params_complete(&job.port->params);
 	while (job.port->mark == 0)
 		if (getrandom(&job.port->mark, sizeof(job.port->mark), 0) < 0)
@@ -178,14 +234,27 @@ int driver_open(int netns_fd, const char *ifname, const struct driver_params *pa
 	return 0;
 }
 
+void driver_stop(struct driver_port *port)
+{
+	if (port->stopped)
+		return;
+	port->stopped = true;
+	if (port->host)
+		host_stack_close(port);
+	ingress_drop_remove(&port->drop);
+	port->ops->close(port);
+	state_leave(port);
+	netlink_close(&port->nl);
+	close(port->netns_fd);
+}
+
 void driver_close(struct driver_port *port)
 {
 	if (!port)
 		return;
-	ingress_drop_remove(&port->drop);
-	port->ops->close(port);
-	netlink_close(&port->nl);
-	close(port->netns_fd);
+	driver_stop(port);
+	if (port->ops->release)
+		port->ops->release(port);
 	free(port);
 }
 
@@ -209,7 +278,7 @@ unsigned driver_fds(const struct driver_port *port, int *fds, unsigned max)
 {
 	unsigned n = port->info.queues * DRIVER_QUEUE_FDS;
 
-	if (max < n)
+	if (max < n || port->stopped)
 		return 0;
 	port->ops->fds(port, fds);
 	return n;
@@ -225,5 +294,5 @@ int driver_refresh(struct driver_port *port, struct driver_shared *sh)
 		return rc == -ENODEV ? -ENXIO : rc;
 	info_update(&port->info, &link);
 	__atomic_store_n(&sh->mtu, link.mtu, __ATOMIC_RELAXED);
-	return 0;
+	return port->ops->refresh ? port->ops->refresh(port) : 0;
 }

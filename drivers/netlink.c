@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The rtnetlink requests that the drivers need, see netlink.h. */
+/* The netlink requests that the drivers need, see netlink.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <libmnl/libmnl.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <arpa/inet.h>
-#include <net/if.h>
 
 #include "netlink.h"
 
@@ -19,7 +19,12 @@
 
 int netlink_open(struct netlink *nl)
 {
-	nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	return netlink_open_protocol(nl, NETLINK_ROUTE);
+}
+
+int netlink_open_protocol(struct netlink *nl, int protocol)
+{
+	nl->sock = mnl_socket_open2(protocol, SOCK_CLOEXEC);
 	if (!nl->sock)
 		return -errno;
 	nl->seq = 0;
@@ -53,8 +58,7 @@ static struct nlmsghdr *request_init(void *buf, uint16_t type, uint16_t flags)
 	return nlh;
 }
 
-/* Send a request and run cb over the replies until the last one. */
-static int request_run(struct netlink *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+int netlink_run(struct netlink *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	unsigned portid = mnl_socket_get_portid(nl->sock);
 	char buf[REPLY_MAX];
@@ -78,22 +82,151 @@ static int request_run(struct netlink *nl, struct nlmsghdr *nlh, mnl_cb_t cb, vo
 	return 0;
 }
 
-static int link_cb(const struct nlmsghdr *nlh, void *arg)
+static void text_take(char *out, size_t size, const struct nlattr *attr)
 {
-	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	struct netlink_link *out = arg;
+	/* Not every kernel's string ends with a NUL. */
+	snprintf(out, size, "%.*s", (int)mnl_attr_get_payload_len(attr),
+		 (const char *)mnl_attr_get_payload(attr));
+}
+
+/* 0 if it is shorter than it should be. */
+static uint32_t number_take(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) >= sizeof(uint32_t) ? mnl_attr_get_u32(attr) : 0;
+}
+
+static void tun_parse(const struct nlattr *data, struct netlink_link *link)
+{
 	const struct nlattr *attr;
 
-	out->ifindex = (uint32_t)ifi->ifi_index;
-	out->flags = ifi->ifi_flags;
-	out->type = ifi->ifi_type;
-	mnl_attr_for_each(attr, nlh, sizeof(*ifi)) {
-		if (mnl_attr_get_type(attr) == IFLA_MTU)
-			out->mtu = mnl_attr_get_u32(attr);
-		if (mnl_attr_get_type(attr) == IFLA_ADDRESS && mnl_attr_get_payload_len(attr) == 6)
-			memcpy(out->mac, mnl_attr_get_payload(attr), 6);
+	mnl_attr_for_each_nested(attr, data) {
+		if (mnl_attr_get_type(attr) == IFLA_TUN_TYPE && mnl_attr_get_payload_len(attr) >= 1)
+			link->tap = mnl_attr_get_u8(attr) == IFF_TAP;
+		if (mnl_attr_get_type(attr) == IFLA_TUN_NUM_QUEUES)
+			link->tun_queues = number_take(attr);
 	}
+}
+
+static void linkinfo_parse(const struct nlattr *info, struct netlink_link *link)
+{
+	const struct nlattr *attr, *data = NULL;
+
+	mnl_attr_for_each_nested(attr, info) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_INFO_KIND:
+			text_take(link->kind, sizeof(link->kind), attr);
+			break;
+		case IFLA_INFO_SLAVE_KIND:
+			text_take(link->port_of, sizeof(link->port_of), attr);
+			break;
+		case IFLA_INFO_DATA:
+			data = attr;
+			break;
+		}
+	}
+	if (data && strcmp(link->kind, "tun") == 0)
+		tun_parse(data, link);
+}
+
+static void xdp_parse(const struct nlattr *xdp, struct netlink_link *link)
+{
+	const struct nlattr *attr;
+	uint32_t id = 0;
+
+	link->xdp_attached = XDP_ATTACHED_NONE;
+	link->xdp_native_id = link->xdp_generic_id = link->xdp_hardware_id = 0;
+	mnl_attr_for_each_nested(attr, xdp) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_XDP_ATTACHED:
+			link->xdp_attached = mnl_attr_get_payload_len(attr) >= 1 ? mnl_attr_get_u8(attr) : 0;
+			break;
+		case IFLA_XDP_PROG_ID:
+			id = number_take(attr);
+			break;
+		case IFLA_XDP_DRV_PROG_ID:
+			link->xdp_native_id = number_take(attr);
+			break;
+		case IFLA_XDP_SKB_PROG_ID:
+			link->xdp_generic_id = number_take(attr);
+			break;
+		case IFLA_XDP_HW_PROG_ID:
+			link->xdp_hardware_id = number_take(attr);
+			break;
+		}
+	}
+	if (link->xdp_attached == XDP_ATTACHED_DRV && !link->xdp_native_id)
+		link->xdp_native_id = id;
+	if (link->xdp_attached == XDP_ATTACHED_SKB && !link->xdp_generic_id)
+		link->xdp_generic_id = id;
+}
+
+static void link_attr_take(const struct nlattr *attr, struct netlink_link *link)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		text_take(link->name, sizeof(link->name), attr);
+		break;
+	case IFLA_MTU:
+		link->mtu = number_take(attr);
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(link->mac))
+			memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
+		break;
+	case IFLA_MASTER:
+		link->master = number_take(attr);
+		break;
+	case IFLA_LINK:
+		link->peer = number_take(attr);
+		break;
+	case IFLA_LINK_NETNSID:
+		link->peer_nsid = (int32_t)number_take(attr);
+		break;
+	case IFLA_NUM_RX_QUEUES:
+		link->rx_queues = number_take(attr);
+		break;
+	case IFLA_NUM_TX_QUEUES:
+		link->tx_queues = number_take(attr);
+		break;
+	case IFLA_LINKINFO:
+		linkinfo_parse(attr, link);
+		break;
+	case IFLA_XDP:
+		xdp_parse(attr, link);
+		break;
+	case IFLA_PARENT_DEV_NAME:
+		text_take(link->device, sizeof(link->device), attr);
+		break;
+	}
+}
+
+void netlink_link_parse(const struct nlmsghdr *nlh, struct netlink_link *link)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+
+	*link = (struct netlink_link){
+		.ifindex = (uint32_t)ifi->ifi_index, .flags = ifi->ifi_flags, .type = ifi->ifi_type,
+		.peer_nsid = -1,
+	};
+	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
+		link_attr_take(attr, link);
+}
+
+static int link_cb(const struct nlmsghdr *nlh, void *arg)
+{
+	netlink_link_parse(nlh, arg);
 	return MNL_CB_OK;
+}
+
+int netlink_link_dump(struct netlink *nl, mnl_cb_t cb, void *arg)
+{
+	char buf[REQUEST_MAX];
+	struct nlmsghdr *nlh = request_init(buf, RTM_GETLINK, NLM_F_DUMP);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+
+	ifi->ifi_family = AF_UNSPEC;
+	return netlink_run(nl, nlh, cb, arg);
 }
 
 int netlink_link_get(struct netlink *nl, const char *ifname, uint32_t ifindex, struct netlink_link *out)
@@ -111,7 +244,7 @@ int netlink_link_get(struct netlink *nl, const char *ifname, uint32_t ifindex, s
 	} else {
 		ifi->ifi_index = (int)ifindex;
 	}
-	return request_run(nl, nlh, link_cb, out);
+	return netlink_run(nl, nlh, link_cb, out);
 }
 
 static struct tcmsg *tc_put(struct nlmsghdr *nlh, uint32_t ifindex, uint32_t handle, uint32_t parent)
@@ -132,7 +265,7 @@ static int clsact_request(struct netlink *nl, uint16_t type, uint16_t flags, uin
 
 	tc_put(nlh, ifindex, TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT);
 	mnl_attr_put_strz(nlh, TCA_KIND, "clsact");
-	return request_run(nl, nlh, NULL, NULL);
+	return netlink_run(nl, nlh, NULL, NULL);
 }
 
 int netlink_clsact_add(struct netlink *nl, uint32_t ifindex)
@@ -167,7 +300,7 @@ static int drop_request(struct netlink *nl, uint16_t type, uint16_t flags, uint3
 		mnl_attr_put_u32(nlh, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 		mnl_attr_nest_end(nlh, options);
 	}
-	return request_run(nl, nlh, NULL, NULL);
+	return netlink_run(nl, nlh, NULL, NULL);
 }
 
 int netlink_drop_add(struct netlink *nl, uint32_t ifindex, uint16_t prio, uint32_t handle)
@@ -197,7 +330,7 @@ bool netlink_clsact_used(struct netlink *nl, uint32_t ifindex)
 	for (unsigned i = 0; i < 2; i++) {
 		nlh = request_init(buf, RTM_GETTFILTER, NLM_F_DUMP);
 		tc_put(nlh, ifindex, 0, TC_H_MAKE(TC_H_CLSACT, sides[i]));
-		if (request_run(nl, nlh, count_cb, &count) < 0)
+		if (netlink_run(nl, nlh, count_cb, &count) < 0)
 			return true;
 	}
 	return count > 0;

@@ -56,7 +56,7 @@ actors_wake(struct arena_root *root, uint32_t first, uint64_t bits)
 		struct actor *a = &root->actors[first + (uint32_t)__builtin_ctzll(bits)];
 
 		bits &= bits - 1;
-		if (a->id == 0 || atomic_xchg(&a->wake, 1) != 0)
+		if (load_relaxed(&a->id) == 0 || atomic_xchg(&a->wake, 1) != 0)
 			continue;
 		os_wake(a);
 		n++;

@@ -31,11 +31,14 @@ int session_create(struct session **out);
 /* Unregisters, frees extra buffers by ni_bufs_head, destroys ports with their last user. */
 void session_close(struct session *s);
 struct binding *session_binding(const struct session *s);
+/* Undoes a registration that the host cannot carry out on its side. */
+void session_undo(struct session *s);
 /* Region that mmap() of the descriptor maps; NULL while not registered. */
 struct region *session_region(const struct session *s);
 
 /*
  * Executes one request, already gathered and checked (request.h). Returns 0 or -errno, with outputs, option statuses and header set in the message.
+ * What concerns the caller's memory and threads is its host's: csb_enable after a REGISTER or CSB_ENABLE with the CSB option, and the sync loop.
  * `why` receives one sentence when it fails: what, on which port, needed and there, and what to change.
  */
 int session_request(struct session *s, void *caller, struct request_msg *msg, struct why *why);
@@ -43,6 +46,10 @@ int session_request(struct session *s, void *caller, struct request_msg *msg, st
 /* Gives a thread its entry; -EAGAIN if all ACTOR_MAX are taken. */
 int actor_alloc(uint32_t process, int32_t pid, int32_t tid, struct actor **out);
 void actor_free(struct actor *a);
+/* How many interfaces are attached to switches: they stay when all sessions are closed. */
+unsigned engine_attached(void);
+/* How many persistent ports there are: they stay, too. */
+unsigned engine_persistent(void);
 /* A process is gone: recovers and frees all its actors. */
 void engine_process_gone(uint32_t process);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests that only look: PORT_INFO_GET, POOLS_INFO_GET, VALE_LIST.
+ * Requests that look, and one that sets what they show: PORT_INFO_GET, POOLS_INFO_GET, PORT_HDR_GET and PORT_HDR_SET, VALE_LIST.
  */
 #include "bytes.h"
 #include "os.h"
+#include "persistent.h"
 #include "session.h"
+#include "vnet_hdr.h"
 
 void
 port_tell_numbers(const struct port *p, uint32_t *tx_slots, uint32_t *rx_slots, uint16_t *tx_rings, uint16_t *rx_rings)
@@ -37,7 +39,8 @@ request_port_info(void *caller, struct request_msg *msg, struct why *why)
 {
 	struct nmreq_port_info_get *info = request_body(msg);
 	struct port_want want = { .mode = NR_REG_ALL_NIC, .mem_id = info->nr_mem_id, .tx_slots = info->nr_tx_slots,
-		.rx_slots = info->nr_rx_slots, .tx_rings = info->nr_tx_rings, .rx_rings = info->nr_rx_rings };
+		.rx_slots = info->nr_rx_slots, .tx_rings = info->nr_tx_rings, .rx_rings = info->nr_rx_rings,
+		.host_tx_rings = info->nr_host_tx_rings, .host_rx_rings = info->nr_host_rx_rings };
 	struct port *p;
 	int error;
 
@@ -48,8 +51,8 @@ request_port_info(void *caller, struct request_msg *msg, struct why *why)
 		return error;
 	info->nr_memsize = p->region->size;
 	port_tell_numbers(p, &info->nr_tx_slots, &info->nr_rx_slots, &info->nr_tx_rings, &info->nr_rx_rings);
-	info->nr_host_tx_rings = 0;
-	info->nr_host_rx_rings = 0;
+	info->nr_host_tx_rings = p->num_host_tx;
+	info->nr_host_rx_rings = p->num_host_rx;
 	info->nr_mem_id = p->region->id;
 	port_drop(p);
 	return 0;
@@ -102,6 +105,34 @@ request_port_hdr_get(void *caller, struct request_msg *msg, struct why *why)
 	return 0;
 }
 
+int
+request_port_hdr_set(void *caller, struct request_msg *msg, struct why *why)
+{
+	const uint32_t len = ((const struct nmreq_port_hdr *)request_body(msg))->nr_hdr_len;
+	const struct port_want want = { .mode = NR_REG_ALL_NIC };
+	struct port *p;
+	int error = port_open(caller, msg->hdr.nr_name, &want, false, &p, why);
+
+	if (error != 0)
+		return error == -ENODEV ? -ENXIO : error;
+	if (p->type != PORT_VALE) {
+		os_format(why->text, sizeof(why->text), "port %s: only VALE ports can have virtio-net headers", p->name);
+		error = -ENXIO;
+	} else if (p->attachment != NULL) {
+		os_format(why->text, sizeof(why->text), "port %s: frames of an attached interface have no virtio-net header", p->name);
+		error = -EBUSY;
+	} else if (len != 0 && len != VNET_HDR_LEN && len != VNET_HDR_LEN_MRG) {
+		os_format(why->text, sizeof(why->text), "port %s: a virtio-net header has 0, 10 or 12 bytes, not %u", p->name, len);
+		error = -EINVAL;
+	} else {
+		store_relaxed(&p->max_frame, len != 0 ? p->region->pool[POOL_BUF].obj_size : VALE_FRAME_MAX);
+		/* Who sees that segments have to be made sees how long they may be. */
+		store_release(&p->hdr_len, (uint16_t)len);
+	}
+	port_drop(p);
+	return error;
+}
+
 /* --- VALE_LIST --- */
 
 #define NO_PORT_INDEX	255u
@@ -132,7 +163,7 @@ list_named(struct request_msg *msg, struct nmreq_vale_list *list, struct why *wh
 	list->nr_bridge_idx = (uint16_t)sw->index;
 	list->nr_port_idx = NO_PORT_INDEX;
 	for (j = 0; j < VALE_PORTS; j++)
-		if (sw->port[j] != NULL && str_equal(sw->port[j]->name, full, NETMAP_REQ_IFNAMSIZ))
+		if (sw->port[j] != NULL && port_has_name(sw->port[j], full))
 			list->nr_port_idx = j;
 	return 0;
 }
@@ -152,7 +183,7 @@ list_next(struct request_msg *msg, struct nmreq_vale_list *list)
 				continue;
 			list->nr_bridge_idx = (uint16_t)sw->index;
 			list->nr_port_idx = j;
-			str_copy(msg->hdr.nr_name, sizeof(msg->hdr.nr_name), sw->port[j]->name, sizeof(sw->port[j]->name));
+			port_full_name(sw->port[j], msg->hdr.nr_name);
 			return 0;
 		}
 	}

@@ -6,7 +6,7 @@
 #include "bytes.h"
 #include "os.h"
 
-static void
+void
 nic_ring_init(struct nic_ring *r, const struct kring *kr, uint32_t from, uint32_t to)
 {
 	bytes_zero(r, sizeof(*r));
@@ -15,11 +15,14 @@ nic_ring_init(struct nic_ring *r, const struct kring *kr, uint32_t from, uint32_
 	r->num_slots = kr->num_slots;
 	r->buf_size = kr->buf_size;
 	r->buf_total = kr->buf_total;
+	r->offset_mask = kr->offset_mask;
+	r->offset_max = kr->offset_max;
+	r->offset_end = kr->offset_end;
 	r->from = from;
 	r->to = to;
 }
 
-static void
+void
 nic_ring_count(struct kring *kr, const struct nic_ring *r)
 {
 	unsigned i;
@@ -34,16 +37,19 @@ nic_ring_count(struct kring *kr, const struct nic_ring *r)
 int
 nic_txsync(struct kring *kr, uint32_t head)
 {
+	uint32_t done = index_next(kr, kr->hwtail);
 	struct nic_ring r;
 	int error = 0;
 
 	nic_ring_init(&r, kr, kr->hwcur, head);
-	if (r.from != r.to)
+	r.done = done;
+	if (r.from != r.to || r.from != done)
 		error = os_nic_sync(kr, &r);
 	nic_ring_count(kr, &r);
 	if (r.from < kr->num_slots)
 		store_relaxed(&kr->hwcur, r.from);
-	kr->hwtail = index_prev(kr, kr->hwcur);
+	if (r.done < kr->num_slots && index_diff(kr, r.done, done) <= index_diff(kr, kr->hwcur, done))
+		kr->hwtail = index_prev(kr, r.done);
 	return error;
 }
 

@@ -13,6 +13,7 @@
 #include "errno_abi.h"
 
 struct actor;
+struct forward_pair;
 struct kring;
 struct nic_ring;
 struct port;
@@ -79,5 +80,22 @@ int os_nic_host_open(struct port *port, char *why, size_t why_size);
 void os_nic_host_close(struct port *port);
 /* Identity of the named interface for the caller's namespace, to tell two interfaces of one name apart. 0 if there is no such interface. */
 uint64_t os_nic_key(void *caller, const char *name);
+
+/* Are the two interfaces, both open as ports, the ends of one veth pair whose rings may be joined? */
+bool os_nic_peers(const struct port *a, const struct port *b);
+
+/*
+ * At most so many ring pairs, and slots of a ring, would the port of that interface have: known before it is opened, for the size of its memory.
+ */
+void os_nic_size(void *caller, const char *name, uint32_t *pairs, uint32_t *slots);
+/*
+ * Workers are threads of the host. From start to stop one of them steps the pair (forward.h): with cpu -1 one that sleeps while there is nothing to do,
+ * else one that runs on that CPU and never sleeps. start: -EINVAL there is no such CPU, or as making a thread failed. When stop returns, nobody is or
+ * will be inside. It must be called also for a pair whose interface is gone.
+ */
+int os_worker_start(struct forward_pair *pair, int cpu);
+void os_worker_stop(struct forward_pair *pair);
+/* CPUs that workers can run on. */
+uint32_t os_worker_cpus(void);
 
 #endif /* ENGINE_OS_H */

@@ -3,17 +3,22 @@
  * Ports: how a name becomes one, and how long it lives. A port lives while something holds it: descriptors bound to it, pipes that hang off it, a
  * request that looks at it.
  */
+#include "attach.h"
 #include "bytes.h"
+#include "join.h"
+#include "monitor.h"
+#include "null_port.h"
 #include "os.h"
+#include "persistent.h"
 #include "port.h"
 #include "port_name.h"
+#include "sync.h"
 
 #define VALE_SLOTS		1024u
 #define VALE_SLOTS_MAX		4096u
 #define VALE_RINGS_MAX		16u
 #define PIPE_SLOTS_MAX		4096u
 #define PIPE_RINGS_MAX		256u
-#define EXTRA_BUFS_MAX		(128u * 4096u)
 #define PIPES_RESERVED		128u		/* room in a port's region, twice the number that programs may count on */
 #define NIC_REGION_ID		1u		/* interfaces share one region, so that buffers can be swapped between them */
 #define NIC_REGION_RINGS	256u
@@ -46,12 +51,12 @@ port_find(const char *name, uint64_t nic_key)
 	struct port *p;
 
 	for (p = engine_root->ports; p != NULL; p = p->list_next)
-		if (str_equal(p->name, name, sizeof(p->name)) && p->nic_key == nic_key && !p->gone)
+		if (port_has_name(p, name) && p->nic_key == nic_key && !p->gone && p->type != PORT_NULL)
 			return p;
 	return NULL;
 }
 
-static struct port *
+struct port *
 port_new(enum port_type type, const char *name, size_t len)
 {
 	struct port *p = os_shared_alloc(sizeof(*p));
@@ -65,7 +70,21 @@ port_new(enum port_type type, const char *name, size_t len)
 	return p;
 }
 
-static void
+bool
+port_bound(const struct port *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < port_tx_rings(p); i++)
+		if (p->tx[i]->users > 0)
+			return true;
+	for (i = 0; i < port_rx_rings(p); i++)
+		if (p->rx[i]->users > 0)
+			return true;
+	return false;
+}
+
+void
 port_link(struct port *p)
 {
 	p->list_next = engine_root->ports;
@@ -97,10 +116,51 @@ port_destroy(struct port *p)
 		link = &(*link)->list_next;
 	store_release(link, p->list_next);
 	vale_detach(p);
-	if (p->type == PORT_NIC)
+	monitor_forget(p);
+	if (p->type == PORT_NIC) {
+		join_forget(p);
 		os_nic_close(p);
+	}
 	p->region->retiring++;
 	retire(port_release, p);
+}
+
+void
+port_nic_gone(struct port *p)
+{
+	store_relaxed(&p->gone, true);
+	monitor_port_closed(p);
+	join_forget(p);
+	attach_port_gone(p);
+	sleepers_wake(engine_root, p);
+}
+
+int
+port_host_hold(struct port *p, struct why *why)
+{
+	int error;
+
+	/* A monitor's host rings show another port's, which may be closed. */
+	if (p->type != PORT_NIC)
+		return 0;
+	if (p->host_users == 0) {
+		error = os_nic_host_open(p, why->text, sizeof(why->text));
+		if (error != 0)
+			return error;
+		/* Who finds it finds what it stands for. */
+		store_release(&p->host_id, ++last_port_id);
+	}
+	p->host_users++;
+	return 0;
+}
+
+void
+port_host_drop(struct port *p)
+{
+	if (p->type != PORT_NIC || --p->host_users > 0)
+		return;
+	store_release(&p->host_id, 0);
+	os_nic_host_close(p);
 }
 
 void
@@ -136,15 +196,15 @@ region_sweep(struct region *r)
 
 	/*
 	 * While programs are bound, what no ring refers to may be in their hands: extra buffers, one of two that are just being swapped. Rings of a port
-	 * that is not quite gone yet are no longer in the list.
+	 * that is not quite gone yet are no longer in the list. What drivers hold is in no ring, and changes.
 	 */
-	if (r->bound == 0 && r->retiring == 0)
+	if (r->bound == 0 && r->retiring == 0 && r->lent == 0)
 		region_mark_begin(r);
 	for (p = engine_root->ports; p != NULL; p = p->list_next) {
 		if (p->region != r)
 			continue;
-		for (i = 0; i < (uint32_t)p->num_tx + p->num_rx; i++) {
-			const struct kring *kr = i < p->num_tx ? p->tx[i] : p->rx[i - p->num_tx];
+		for (i = 0; i < port_tx_rings(p) + port_rx_rings(p); i++) {
+			const struct kring *kr = i < port_tx_rings(p) ? p->tx[i] : p->rx[i - port_tx_rings(p)];
 
 			for (j = 0; j < kr->num_slots; j++)
 				region_mark(r, slot_idx(slot_load(&kr->uslot[j])));
@@ -200,20 +260,42 @@ region_for(struct opening *o, const struct port *p, uint32_t pipes, struct regio
 	return region_create(&need, p->name, out, o->why);
 }
 
+/*
+ * An interface on a switch has a region for itself: nothing is gained by sharing, since the switch copies. It holds the interface's rings and those of
+ * its ports on the switch.
+ */
 static int
-region_for_nic(struct opening *o, struct region **out)
+region_for_attached(struct opening *o, const char *ifname, struct region_need need, struct region **out)
+{
+	uint32_t host = o->want->host_tx_rings > o->want->host_rx_rings ? o->want->host_tx_rings : o->want->host_rx_rings;
+	uint32_t pairs, slots;
+
+	os_nic_size(o->caller, ifname, &pairs, &slots);
+	need.rings = 4 * (pairs + (host > 0 ? host : 1));
+	need.slots = need.rings * slots;
+	/* Drivers keep a stock of their own. */
+	need.extra_bufs = 4 * pairs * slots;
+	need.largest_ring = slots;
+	return region_create(&need, ifname, out, o->why);
+}
+
+static int
+region_for_nic(struct opening *o, const char *ifname, struct region **out)
 {
 	static const struct region_need need = {
 		.rings = NIC_REGION_RINGS,
 		.slots = NIC_REGION_BUFS,
 		.largest_ring = SLOTS_MAX / 8,
-		/* What interfaces can use as the unit of their memory. */
+		/* What interfaces can use as the unit of their memory, and where AF_XDP lets received data begin. */
 		.buf_size = 2048,
+		.headroom = 256,
 	};
 	int error;
 
 	if (o->want->mem_id != 0 && o->want->mem_id != NIC_REGION_ID)
 		return region_of_id(o, out);
+	if (o->want->attached && o->want->mem_id == 0)
+		return region_for_attached(o, ifname, need, out);
 	*out = region_find(NIC_REGION_ID);
 	if (*out != NULL) {
 		region_get(*out);
@@ -235,18 +317,20 @@ static int
 vale_open(struct opening *o, const char *name, size_t len, const char *switch_name, struct port **out)
 {
 	struct port *p = port_new(PORT_VALE, name, len);
+	uint32_t rings_max = o->want->attached ? RINGS_MAX : VALE_RINGS_MAX;
+	uint32_t slots_max = o->want->attached ? SLOTS_MAX : VALE_SLOTS_MAX;
 	int error;
 
 	if (p == NULL)
 		return no_memory_for_port(o);
-	p->num_tx = (uint16_t)choose(o->want->tx_rings, 1, 1, VALE_RINGS_MAX);
-	p->num_rx = (uint16_t)choose(o->want->rx_rings, 1, 1, VALE_RINGS_MAX);
-	p->tx_slots = choose(o->want->tx_slots, SLOTS_MIN, VALE_SLOTS, VALE_SLOTS_MAX);
-	p->rx_slots = choose(o->want->rx_slots, SLOTS_MIN, VALE_SLOTS, VALE_SLOTS_MAX);
+	p->num_tx = (uint16_t)choose(o->want->tx_rings, 1, 1, rings_max);
+	p->num_rx = (uint16_t)choose(o->want->rx_rings, 1, 1, rings_max);
+	p->tx_slots = choose(o->want->tx_slots, SLOTS_MIN, VALE_SLOTS, slots_max);
+	p->rx_slots = choose(o->want->rx_slots, SLOTS_MIN, VALE_SLOTS, slots_max);
 	error = region_for(o, p, PIPES_RESERVED, &p->region);
 	if (error != 0)
 		goto err_port;
-	p->max_frame = p->region->pool[POOL_BUF].obj_size;
+	p->max_frame = VALE_FRAME_MAX;
 	error = port_rings_create(p, true, o->why);
 	if (error != 0)
 		goto err_region;
@@ -266,6 +350,14 @@ err_region:
 err_port:
 	os_shared_free(p, sizeof(*p));
 	return error;
+}
+
+int
+port_create_vale(const char *name, const struct port_want *want, struct port **out, struct why *why)
+{
+	struct opening o = { .name = name, .want = want, .create = true, .why = why };
+
+	return vale_open(&o, name, str_len(name, NETMAP_REQ_IFNAMSIZ), NULL, out);
 }
 
 static int
@@ -289,9 +381,14 @@ vale_resolve(struct opening *o, struct port **out)
 	if (!o->create)
 		return absent(o, "VALE port", -ENXIO);
 	str_copy(nic, sizeof(nic), o->name + o->pn.port_off, o->pn.port_len);
-	if (os_nic_key(o->caller, nic) != 0) {
+	if (!o->want->attached && os_nic_key(o->caller, nic) != 0) {
 		os_format(o->why->text, sizeof(o->why->text),
 			"port %s: %s is a network interface, which must be attached to the switch before it is opened there", o->name, nic);
+		return -EINVAL;
+	}
+	if (!o->want->attached && persistent_find(nic) != NULL) {
+		os_format(o->why->text, sizeof(o->why->text),
+			"port %s: %s is a persistent port, which must be attached to the switch before it is opened there", o->name, nic);
 		return -EINVAL;
 	}
 	str_copy(sw, sizeof(sw), o->name, o->pn.switch_len);
@@ -310,10 +407,14 @@ nic_open(struct opening *o, const char *base, uint64_t key, struct port **out)
 	if (p == NULL)
 		return no_memory_for_port(o);
 	p->nic_key = key;
-	error = region_for_nic(o, &p->region);
+	error = region_for_nic(o, base, &p->region);
 	if (error != 0)
 		goto err_port;
-	params.buf_size = p->region->pool[POOL_BUF].obj_size;
+	params = (struct os_nic_params){
+		.buf_size = p->region->pool[POOL_BUF].obj_size,
+		.host_tx = o->want->host_tx_rings,
+		.host_rx = o->want->host_rx_rings,
+	};
 	error = os_nic_open(o->caller, p, &params, o->why->text, sizeof(o->why->text));
 	if (error != 0)
 		goto err_region;
@@ -321,6 +422,7 @@ nic_open(struct opening *o, const char *base, uint64_t key, struct port **out)
 	if (error != 0)
 		goto err_nic;
 	port_link(p);
+	join_find(p);
 	*out = p;
 	return 0;
 
@@ -449,6 +551,17 @@ err:
 	return error;
 }
 
+static struct port *
+pipe_find(const struct port *parent, const char *name)
+{
+	struct port *p;
+
+	for (p = engine_root->ports; p != NULL; p = p->list_next)
+		if (p->pipe_parent == parent && str_equal(p->name, name, sizeof(p->name)))
+			return p;
+	return NULL;
+}
+
 static int
 pipe_resolve(struct opening *o, struct port **out)
 {
@@ -460,9 +573,12 @@ pipe_resolve(struct opening *o, struct port **out)
 	error = pipe_parent_open(o, &parent);
 	if (error != 0)
 		return error;
-	for (p = engine_root->ports; p != NULL; p = p->list_next)
-		if (p->pipe_parent == parent && str_equal(p->name, o->name, sizeof(p->name)))
-			break;
+	if (parent->attachment != NULL) {
+		os_format(o->why->text, sizeof(o->why->text), "port %s: its parent belongs to an interface that is attached to a switch", o->name);
+		port_drop(parent);
+		return -EBUSY;
+	}
+	p = pipe_find(parent, o->name);
 	if (p != NULL) {
 		/* The pipe holds its parent already. */
 		port_hold(p);
@@ -478,11 +594,24 @@ pipe_resolve(struct opening *o, struct port **out)
 
 /* --- any port --- */
 
+/* A monitor of a port that is there. */
 static int
-unsupported(struct opening *o, const char *what)
+monitor_resolve(struct opening *o, struct port **out)
 {
-	os_format(o->why->text, sizeof(o->why->text), "port %s: %s not supported yet", o->name, what);
-	return -EOPNOTSUPP;
+	char base[NETMAP_REQ_IFNAMSIZ];
+	struct port *p;
+	uint64_t key;
+
+	str_copy(base, sizeof(base), o->name, o->pn.base_len);
+	key = o->pn.class == PORT_NAME_VALE ? 0 : os_nic_key(o->caller, base);
+	p = port_find(base, key);
+	if (p == NULL && key == 0 && o->pn.class != PORT_NAME_VALE && o->pn.pipe == PORT_NAME_NO_PIPE)
+		return absent(o, "network interface", -ENXIO);
+	if (p != NULL && o->pn.pipe != PORT_NAME_NO_PIPE)
+		p = pipe_find(p, o->name);
+	if (p == NULL)
+		return absent(o, "open port", -EINVAL);
+	return monitor_create(p, o->want, out, o->why);
 }
 
 int
@@ -500,9 +629,9 @@ port_open(void *caller, const char *name, const struct port_want *want, bool cre
 		return -EINVAL;
 	}
 	if (o.pn.class == PORT_NAME_NULL)
-		return unsupported(&o, "null ports are");
+		return null_port_create(name, want, out, why);
 	if (o.pn.monitor)
-		return unsupported(&o, "monitors are");
+		return monitor_resolve(&o, out);
 	if (o.pn.pipe != PORT_NAME_NO_PIPE)
 		return pipe_resolve(&o, out);
 	if (o.pn.class == PORT_NAME_VALE)

@@ -126,12 +126,15 @@ vale_parse(struct port_name *pn, const char *name, bool create)
 static int
 iface_parse(struct port_name *pn, const char *name)
 {
+	const size_t prefix = sizeof(PORT_NAME_TAP) - 1;
+	size_t start = pn->base_len > prefix && bytes_equal(name, PORT_NAME_TAP, prefix) ? prefix : 0;
+
 	pn->class = PORT_NAME_IFACE;
 	if (pn->base_len == 0)
 		return name_error(pn, 0, "empty port name", -ENXIO);
-	if (pn->base_len <= 2 && bytes_equal(name, "..", pn->base_len))
-		return name_error(pn, 0, "not a name of an interface", -ENXIO);
-	for (size_t i = 0; i < pn->base_len; i++) {
+	if (pn->base_len - start <= 2 && bytes_equal(name + start, "..", pn->base_len - start))
+		return name_error(pn, start, "not a name of an interface", -ENXIO);
+	for (size_t i = start; i < pn->base_len; i++) {
 		if (char_is_forbidden(name[i]))
 			return name_error(pn, i, "character that an interface name cannot have", -ENXIO);
 	}

@@ -7,6 +7,7 @@
  *	BASE, with a monitor flag		monitor of BASE
  *	BASE{ID  BASE}ID			pipe's master, slave; split at the last { else the last }
  *	valeSWITCH:PORT				port of a switch: vale[A-Za-z0-9_]*: and nothing else
+ *	tap:NAME				the device behind TAP interface NAME
  *	anything else				network interface
  */
 #ifndef ENGINE_PORT_NAME_H
@@ -19,6 +20,9 @@
 /* Most characters of a switch's name ("vale" included, ":" not), and of the part after the ":". */
 #define PORT_NAME_SWITCH_MAX	15
 #define PORT_NAME_PORT_MAX	15
+
+/* In front of an interface's name. */
+#define PORT_NAME_TAP		"tap:"
 
 enum port_name_class {
 	PORT_NAME_IFACE,

@@ -54,9 +54,12 @@ pools_layout(struct region *r, const struct region_need *need, uint32_t pipes)
 	r->pool[POOL_BUF].obj_size = need->buf_size != 0 ? need->buf_size : BUF_SIZE;
 	/* A pipe's two RX rings hold no buffers of their own. */
 	r->pool[POOL_BUF].obj_total = BUF_RESERVED + need->slots + need->extra_bufs + SLACK_BUFS + pipes * 2 * need->largest_ring;
+	r->headroom = need->headroom;
 	for (i = 0; i < POOLS; i++) {
-		r->pool[i].offset = offset;
-		offset += round_up((uint64_t)r->pool[i].obj_size * r->pool[i].obj_total, 4096);
+		uint32_t headroom = i == POOL_BUF ? need->headroom : 0;
+
+		r->pool[i].offset = offset + headroom;
+		offset += round_up(headroom + (uint64_t)r->pool[i].obj_size * r->pool[i].obj_total, 4096);
 	}
 	return offset;
 }
@@ -293,6 +296,23 @@ region_buf_free(struct region *r, uint32_t idx)
 	r->pool[POOL_BUF].obj_used--;
 	if (idx / 64 < r->hint[POOL_BUF])
 		r->hint[POOL_BUF] = idx / 64;
+}
+
+uint32_t
+region_buf_lend(struct region *r)
+{
+	uint32_t idx = region_buf_alloc(r);
+
+	if (idx != 0)
+		r->lent++;
+	return idx;
+}
+
+void
+region_buf_return(struct region *r, uint32_t idx)
+{
+	region_buf_free(r, idx);
+	r->lent--;
 }
 
 uint32_t

@@ -35,12 +35,14 @@ struct region {
 	uint32_t generation;		/* of that place: tells a stale mapping from a live one */
 	uint16_t id;			/* what programs see as nr_mem_id */
 	bool is_private;		/* NI_PRIV_MEM */
+	uint32_t headroom;		/* bytes between the last page border and buffer 0 */
 	struct region_pool pool[POOLS];
 
 	/* Control side. */
 	uint32_t users;			/* ports and sessions that hold it */
 	uint32_t bound;			/* descriptors that are bound to its ports */
 	uint32_t retiring;		/* ports that wait to be freed */
+	uint32_t lent;			/* buffers in the hands of interface drivers, in no ring */
 	uint64_t *used[POOLS];		/* private: bitmap of each pool */
 	uint32_t hint[POOLS];		/* where to look first */
 	uint32_t fresh_buf;		/* buffers from here on were never used */
@@ -56,6 +58,7 @@ struct region_need {
 	uint32_t extra_bufs;
 	uint32_t pipes;			/* reserve: pipes of the port's own ring size */
 	uint32_t buf_size;		/* bytes, 0: default */
+	uint32_t headroom;		/* bytes, below a page: see struct region */
 };
 
 /* Text for the caller when something fails: what, need, left, remedy. */
@@ -77,6 +80,9 @@ void region_free(struct region *r, enum region_pool_id pool, void *obj, uint32_t
 uint32_t region_buf_alloc(struct region *r);
 /* Ignores indexes that are out of range or free: they come from memory that applications write. */
 void region_buf_free(struct region *r, uint32_t idx);
+/* The same for an interface driver: which buffers it holds changes as it swaps them with its rings. */
+uint32_t region_buf_lend(struct region *r);
+void region_buf_return(struct region *r, uint32_t idx);
 uint32_t region_bufs_left(const struct region *r);
 /* Sweep: takes all buffers for free; then those that are in use are to be marked. */
 void region_mark_begin(struct region *r);

@@ -2,6 +2,9 @@
 /*
  * Deferred freeing by epochs. An object is unlinked from everything that leads to it, then retired: it is freed when every thread that was inside the
  * data path at that moment has left it. A thread that is stopped inside delays this; one that died does not, its entry is cleared.
+ *
+ * To remember an object takes a record. What requests and sessions may leave behind has its records before it is made (retire_reserve), so that the end of
+ * a thing does not depend on there being memory.
  */
 #include "actor.h"
 #include "os.h"
@@ -17,6 +20,8 @@ struct retired {
 static struct arena_root *root;
 static const uint32_t *actors_high;		/* highest number that an actor ever had */
 static struct retired *waiting;
+static struct retired *spare;
+static uint32_t spares, wanted;
 
 void
 retire_init(struct arena_root *r, const uint32_t *high)
@@ -24,6 +29,48 @@ retire_init(struct arena_root *r, const uint32_t *high)
 	root = r;
 	actors_high = high;
 	waiting = NULL;
+}
+
+static void
+record_put(struct retired *r)
+{
+	if (spares >= wanted) {
+		os_free(r);
+		return;
+	}
+	r->next = spare;
+	spare = r;
+	spares++;
+}
+
+/* NULL only for what was not reserved, and without memory. */
+static struct retired *
+record_take(void)
+{
+	struct retired *r = spare;
+
+	if (r == NULL)
+		return os_alloc(sizeof(*r));
+	spare = r->next;
+	spares--;
+	return r;
+}
+
+bool
+retire_reserve(uint32_t n)
+{
+	struct retired *r;
+
+	wanted = n;
+	while (spares > n)
+		os_free(record_take());
+	while (spares < n) {
+		r = os_alloc(sizeof(*r));
+		if (r == NULL)
+			return false;
+		record_put(r);
+	}
+	return true;
 }
 
 /* The oldest epoch that some thread is inside of. */
@@ -43,24 +90,40 @@ epoch_oldest(void)
 	return oldest;
 }
 
+uint64_t
+retire_mark(void)
+{
+	uint64_t epoch = load_relaxed(&root->epoch);
+
+	store_relaxed(&root->epoch, epoch + 1);
+	fence_full();
+	return epoch;
+}
+
+bool
+retire_passed(uint64_t mark)
+{
+	fence_full();
+	return epoch_oldest() > mark;
+}
+
 void
 retire(void (*release)(void *obj), void *obj)
 {
-	struct retired *r = os_alloc(sizeof(*r));
-	uint64_t epoch = load_relaxed(&root->epoch);
-	bool reachable;
-
 	/* Who enters from now on carries a later epoch, or one that it loaded before; either way it cannot find the object. */
-	store_relaxed(&root->epoch, epoch + 1);
-	fence_full();
-	reachable = epoch_oldest() <= epoch;
-	if (!reachable || r == NULL) {
-		/* Without memory to remember it by: nobody inside is the common case, and leaking is better than freeing under a reader. */
-		if (!reachable)
-			release(obj);
-		os_free(r);
+	uint64_t epoch = retire_mark();
+	struct retired *r;
+
+	if (epoch_oldest() > epoch) {
+		/* What waits came before, and may be about the same object. */
+		retire_run();
+		release(obj);
 		return;
 	}
+	r = record_take();
+	/* Leaking is better than freeing under a reader. */
+	if (r == NULL)
+		return;
 	r->epoch = epoch;
 	r->release = release;
 	r->obj = obj;
@@ -85,7 +148,7 @@ retire_run(void)
 		}
 		*link = r->next;
 		r->release(r->obj);
-		os_free(r);
+		record_put(r);
 	}
 	return waiting != NULL;
 }

@@ -32,6 +32,8 @@ enum port_type {
 	PORT_VALE = 1,
 	PORT_PIPE = 2,
 	PORT_NIC = 3,
+	PORT_MONITOR = 4,
+	PORT_NULL = 5,
 };
 
 enum ring_dir {
@@ -82,6 +84,23 @@ lease_count(uint64_t word)
 	return word & 0xfff;
 }
 
+/* Of a ring: who watches it, and how far they are. See monitor.c. */
+struct ring_monitors {
+	/* Written by the control side. */
+	struct kring *copy;		/* first of the copy monitors' rings that show this one */
+	struct kring *zcopy;		/* the zero-copy monitor's ring that is first in line */
+	struct kring *next[2];		/* copy monitor: the next one that shows the same TX, RX ring; by enum ring_dir */
+	struct kring *source;		/* copy monitor: the interface's RX ring that it shows */
+	uint32_t serial;		/* TX: changes with the first of the copy monitors */
+	/* Written by the thread that holds the ring. */
+	uint32_t serial_seen;		/* TX: `serial` when `seen` was set */
+	uint32_t seen;			/* TX: slot up to which copy monitors have seen what is to be sent */
+	/* Swaps of a batch, for repair: its first slots here and there; number of the swap from 1 << 32 | the monitor's buffer, or 0; the ring there. */
+	uint32_t swap_at, swap_to;
+	uint64_t swap_word;
+	struct kring *swap_ring;
+};
+
 struct kring {
 	/* Constant while the ring exists. */
 	struct netmap_ring *uring;	/* hostile */
@@ -100,8 +119,14 @@ struct kring {
 	uint8_t type;			/* enum port_type of the port: what to dispatch on */
 	uint8_t host;			/* NIC: 1 for a ring to the host's stack */
 	uint32_t open;			/* some descriptor is bound to it: VALE delivers only then */
-	struct kring *join;		/* NIC: ring at the other end of a veth pair, see join.c; NULL: none */
+	/* NIC, veth pair, see join.c: TX: the ring at the other end that it leads to. RX: the first of those that lead here. NULL: none. */
+	struct kring *join;
+	struct kring *join_next;	/* TX: the next that leads to the same ring */
+	uint32_t join_count;		/* RX: how many lead here */
+	uint32_t join_serial;		/* RX: changes whenever a ring is joined to it */
 	uint32_t uring_size;		/* bytes of the object in the ring pool */
+	uint32_t monitored;		/* MONITORED_*: some monitor shows it */
+	uint64_t offset_mask;		/* of slot.ptr; 0: data begin where their buffers do. With the last ones below, see offsets.h */
 
 	/* Owner's line: written by the one thread that holds `busy`. */
 	uint32_t busy __attribute__((aligned(CACHE_LINE)));	/* actor number of the holder, 0 free */
@@ -115,6 +140,17 @@ struct kring {
 	uint32_t exclusive;		/* one of them holds it alone (control side only) */
 	uint32_t bad_logged;		/* second in which misuse was last logged */
 	uint32_t stopped;		/* the port is going away: syncs give EIO, poll POLLERR */
+	/* NIC, joined. */
+	uint32_t joined;		/* TX: what the application sends goes to `join`, not to the driver */
+	uint32_t join_seen;		/* RX: join_serial when frames were last taken */
+	uint32_t join_strange;		/* RX: so many slots hold buffers that the other end has never sent */
+	uint32_t join_turn;		/* RX: syncs, for looking at the driver from time to time */
+	uint32_t join_behind;		/* RX: the driver may still have frames from before the rings were joined */
+	/* RX: what is being taken from a joined ring, for repair. The word is 0 while slots are as they should be. */
+	uint32_t take_at;		/* slot here, and position there, where it began */
+	uint64_t take_pos;
+	uint64_t take_word;
+	struct kring *take_tx;
 
 	/* Producers' line: VALE senders, by compare-and-swap. */
 	uint64_t reserve __attribute__((aligned(CACHE_LINE)));
@@ -123,13 +159,22 @@ struct kring {
 
 	/* Published tail: producer writes, consumer reads. */
 	uint64_t published __attribute__((aligned(CACHE_LINE)));
-	uint64_t tx_waiters;		/* pipe: summary of who waits for room (bits in the peer's tx ring) */
+	uint64_t tx_waiters;		/* summary of who waits for room: NIC TX; pipe RX, with the bits in the peer's tx ring */
 
 	/* Consumer's line: consumer writes, producers read. */
 	uint64_t released __attribute__((aligned(CACHE_LINE)));
 	uint64_t rx_waiters;		/* summary of who waits for packets */
+	uint32_t taker;			/* NIC TX: actor number of who takes slots away, or changes where they go; 0: nobody */
+	struct kring *take_rx;		/* ... into this ring; NULL: not so far yet */
 
 	uint64_t wait_bits[WAITSET_WORDS] __attribute__((aligned(CACHE_LINE)));
+
+	struct ring_monitors mon __attribute__((aligned(CACHE_LINE)));
+	/* Offsets: they change, with their mask, while the ring has no user and nobody is at it. */
+	uint32_t offset_max;		/* bytes, at most the mask and the buffer */
+	uint32_t offset_end;		/* bytes: what is copied into a buffer ends here */
+	uint64_t moving;		/* pipe TX: 1 + position of the packet whose data are being moved */
+	uint64_t closed_at;		/* see retire_mark: when the last binding went (control side only) */
 };
 
 struct port {
@@ -152,6 +197,7 @@ struct port {
 	/* NIC */
 	void *nic;			/* struct driver_shared, laid out by the driver */
 	void *nic_host;			/* the same for the host rings, NULL while nobody is bound to them */
+	uint32_t host_id;		/* unique like id, and new each time nic_host is made; 0 while there is none */
 
 	/* Control side. */
 	uint32_t users;			/* bindings and pipes that hold the port */
@@ -159,11 +205,31 @@ struct port {
 	struct port *pipe_peer;
 	uint32_t pipes;			/* pipe ports that hang off this one */
 	bool auto_parent;		/* made for a pipe, on no switch */
+	bool persistent;		/* VALE: stays until it is removed, see persistent.c */
 	uint64_t nic_key;		/* interface that it stands for, 0 otherwise */
 	struct port *list_next;
+	struct port *join_peer;		/* NIC: the other end of a veth pair, if it is open as a port too */
 	uint32_t host_users;		/* bindings that have host rings */
 	void *host_data;		/* netmapd's own record of the port (NIC descriptors); never followed by the data path */
+	struct attachment *attachment;	/* of an interface on a switch, which has the port for itself; see attach.c */
+	uint32_t monitors;		/* monitors that show this port */
+	struct port *monitored;		/* monitor: the port that it shows; NULL: that has gone */
+	uint32_t monitor_flags;		/* monitor: NR_MONITOR_TX, NR_MONITOR_RX, NR_ZCOPY_MON */
+	uint16_t monitor_first, monitor_last;	/* monitor: RX rings that show something, [first, last) */
 };
+
+/* All rings of a direction, the host's with them. */
+static inline uint32_t
+port_tx_rings(const struct port *p)
+{
+	return (uint32_t)p->num_tx + p->num_host_tx;
+}
+
+static inline uint32_t
+port_rx_rings(const struct port *p)
+{
+	return (uint32_t)p->num_rx + p->num_host_rx;
+}
 
 /* What a registered descriptor is bound to. One per session, in the arena. */
 struct binding {
@@ -176,7 +242,33 @@ struct binding {
 	uint64_t flags;			/* NR_* of the registration */
 	uint64_t mode;
 	struct region *region;
+	uint32_t forwards;		/* NIC: some ring was seen with NR_FORWARD: the host side is needed too */
+	/* CSB mode, see csb.h and kloop.h. */
+	uint32_t csb;			/* 1: head, cur and tail go through the arrays; syncs and poll are refused */
+	uint32_t kloop;			/* number of the actor that runs the loop, and KLOOP_STOP */
+	uint64_t csb_atok, csb_ktoa;	/* addresses in the memory of the process that runs the loop */
 };
+
+/* TX rings, then RX rings: the order of CSB entries and of eventfds. */
+static inline uint32_t
+binding_rings(const struct binding *b)
+{
+	return (uint32_t)(b->tx_last - b->tx_first) + (b->rx_last - b->rx_first);
+}
+
+static inline struct kring *
+binding_ring(const struct binding *b, uint32_t i)
+{
+	uint32_t tx = (uint32_t)(b->tx_last - b->tx_first);
+
+	return i < tx ? b->tx[b->tx_first + i] : b->rx[b->rx_first + i - tx];
+}
+
+static inline bool
+binding_has_host(const struct binding *b)
+{
+	return b->tx_last > b->port->num_tx || b->rx_last > b->port->num_rx;
+}
 
 /* One per arena, at its start. */
 struct arena_root {
@@ -187,11 +279,15 @@ struct arena_root {
 	struct actor *actors;		/* ACTOR_MAX + 1 entries, by number */
 	uint32_t no_timestamp;		/* parameter: do not write ring->ts unless NR_TIMESTAMP */
 	uint32_t vale_age;		/* parameter: seconds until a forwarding entry is forgotten, 0 never */
+	uint32_t fwd;			/* parameter: every binding with host rings behaves as with NR_FORWARD */
+	uint32_t txsync_retry;		/* parameter: more attempts at once when an attached interface has no room */
+	uint32_t bridge_batch;		/* parameter: slots that a switch looks at before it copies */
+	uint32_t reserved;
 	struct port *ports;		/* all ports, list_next; control side writes */
 };
 
 #define ARENA_MAGIC	0x616e6572416d6eULL	/* "nmArena" */
-#define ARENA_LAYOUT	1u
+#define ARENA_LAYOUT	3u
 
 /* --- positions and indexes --- */
 
@@ -327,6 +423,51 @@ static inline char *
 slot_buf(const struct kring *kr, uint32_t idx)
 {
 	return kr->ubufs + (size_t)idx * kr->buf_size;
+}
+
+/* Where the data of a slot with this ptr begin in its buffer: at most the buffer's size. 0 on a ring without offsets. */
+static inline uint32_t
+slot_offset(const struct kring *kr, uint64_t ptr)
+{
+	uint64_t offset = ptr & kr->offset_mask;
+
+	return offset < kr->offset_max ? (uint32_t)offset : kr->offset_max;
+}
+
+/* That ptr with this offset, which the ring allows, in it. */
+static inline uint64_t
+slot_ptr(const struct kring *kr, uint64_t ptr, uint32_t offset)
+{
+	return (ptr & ~kr->offset_mask) | offset;
+}
+
+/* Where the next data of this slot go, of which its ptr is left to speak: an offset beyond the limit is one at it. */
+static inline uint32_t
+slot_take_offset(const struct kring *kr, struct netmap_slot *uslot)
+{
+	uint64_t ptr = slot_load_ptr(uslot);
+	uint32_t offset = slot_offset(kr, ptr);
+
+	if (unlikely((ptr & kr->offset_mask) != offset))
+		store_relaxed(&uslot->ptr, slot_ptr(kr, ptr, offset));
+	return offset;
+}
+
+/* Data of a slot that keeps the rules, from one offset to another. */
+static inline void
+slot_move_data(const struct kring *kr, uint64_t word, uint32_t to, uint32_t from)
+{
+	char *buf = slot_buf(kr, slot_idx(word));
+
+	if (to != from)
+		__builtin_memmove(buf + to, buf + from, slot_len(word));
+}
+
+/* How many bytes may be copied into a buffer behind this offset. */
+static inline uint32_t
+slot_room(const struct kring *kr, uint32_t offset)
+{
+	return offset < kr->offset_end ? kr->offset_end - offset : 0;
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "slot words are packed for little-endian machines");

@@ -59,14 +59,17 @@ kring_init(struct kring *kr, struct port *p, enum ring_dir dir, uint16_t id, uin
 	kr->uslot = kr->uring->slot;
 	kr->port = p;
 	kr->region = r;
-	kr->pos_mod = POS_LIMIT / slots * slots;
+	/* A null port's ring may have no slots. */
+	kr->pos_mod = slots > 0 ? POS_LIMIT / slots * slots : 1;
 	kr->num_slots = slots;
 	kr->buf_size = r->pool[POOL_BUF].obj_size;
 	kr->buf_total = r->pool[POOL_BUF].obj_total;
+	kr->offset_end = kr->buf_size;
 	kr->id = id;
 	kr->dir = (uint8_t)dir;
 	kr->type = p->type;
-	kr->hwtail = dir == RING_TX ? slots - 1 : 0;
+	kr->host = id >= (dir == RING_TX ? p->num_tx : p->num_rx);
+	kr->hwtail = dir == RING_TX && slots > 0 ? slots - 1 : 0;
 	kr->rtail = kr->hwtail;
 }
 
@@ -99,7 +102,7 @@ kring_create(struct port *p, enum ring_dir dir, uint16_t id, uint32_t slots, boo
 	if (kr->uring == NULL)
 		goto err_kring;
 	kring_init(kr, p, dir, id, slots);
-	if (dir == RING_RX && p->type == PORT_VALE && leases_create(kr) != 0) {
+	if (dir == RING_RX && (p->type == PORT_VALE || p->type == PORT_MONITOR) && leases_create(kr) != 0) {
 		os_format(why->text, sizeof(why->text), "port %s: no memory for the leases of ring %u", p->name, id);
 		goto err_uring;
 	}
@@ -140,18 +143,18 @@ port_rings_create(struct port *p, bool bufs_rx, struct why *why)
 	int error = -ENOMEM;
 	uint16_t i;
 
-	p->tx = os_shared_alloc((p->num_tx + 1u) * sizeof(*p->tx));
-	p->rx = os_shared_alloc((p->num_rx + 1u) * sizeof(*p->rx));
+	p->tx = os_shared_alloc((port_tx_rings(p) + 1u) * sizeof(*p->tx));
+	p->rx = os_shared_alloc((port_rx_rings(p) + 1u) * sizeof(*p->rx));
 	if (p->tx == NULL || p->rx == NULL) {
 		os_format(why->text, sizeof(why->text), "port %s: no memory for its table of rings", p->name);
 		goto err;
 	}
-	for (i = 0; i < p->num_rx; i++) {
+	for (i = 0; i < port_rx_rings(p); i++) {
 		error = kring_create(p, RING_RX, i, p->rx_slots, bufs_rx, &p->rx[i], why);
 		if (error != 0)
 			goto err;
 	}
-	for (i = 0; i < p->num_tx; i++) {
+	for (i = 0; i < port_tx_rings(p); i++) {
 		error = kring_create(p, RING_TX, i, p->tx_slots, true, &p->tx[i], why);
 		if (error != 0)
 			goto err;
@@ -163,9 +166,9 @@ err:
 }
 
 static void
-rings_destroy(struct kring **kr, uint16_t n)
+rings_destroy(struct kring **kr, uint32_t n)
 {
-	uint16_t i;
+	uint32_t i;
 
 	for (i = 0; kr != NULL && i < n; i++)
 		if (kr[i] != NULL)
@@ -176,8 +179,8 @@ rings_destroy(struct kring **kr, uint16_t n)
 void
 port_rings_destroy(struct port *p)
 {
-	rings_destroy(p->tx, p->num_tx);
-	rings_destroy(p->rx, p->num_rx);
+	rings_destroy(p->tx, port_tx_rings(p));
+	rings_destroy(p->rx, port_rx_rings(p));
 	p->tx = p->rx = NULL;
 }
 

@@ -10,7 +10,10 @@
  * Pointers and fields with a `u` prefix are user-visible words.
  */
 #include "sync.h"
+#include "host_ring.h"
+#include "join.h"
 #include "lease.h"
+#include "monitor.h"
 #include "nic.h"
 #include "os.h"
 #include "pipe.h"
@@ -18,7 +21,7 @@
 
 /* --- holding a ring --- */
 
-static bool
+bool
 ring_hold(struct kring *kr, const struct actor *self)
 {
 	uint32_t nobody = 0;
@@ -26,7 +29,7 @@ ring_hold(struct kring *kr, const struct actor *self)
 	return load_relaxed(&kr->busy) == 0 && atomic_cas(&kr->busy, &nobody, self->id);
 }
 
-static void
+void
 ring_release(struct kring *kr)
 {
 	/* The next holder sees all that we did to the ring. */
@@ -43,16 +46,13 @@ uring_show_tail(struct kring *kr)
 	store_release(&kr->uring->tail, kr->rtail);
 }
 
-/* Puts back what the engine believes. `head` and `cur` are the values that broke the rules. */
+/* `head` and `cur` broke the rules: the engine keeps what it believes. */
 static void
-uring_restore(struct kring *kr, uint32_t head, uint32_t cur)
+ring_complain(struct kring *kr, uint32_t head, uint32_t cur)
 {
 	uint32_t now = os_seconds();
 
 	counter_bump(&kr->own.bad_rings, 1);
-	store_relaxed(&kr->uring->head, kr->rhead);
-	store_relaxed(&kr->uring->cur, kr->rhead);
-	store_relaxed(&kr->uring->tail, kr->rtail);
 	store_relaxed(&kr->rcur, kr->rhead);
 	if (kr->bad_logged == now && now != 0)
 		return;
@@ -62,29 +62,63 @@ uring_restore(struct kring *kr, uint32_t head, uint32_t cur)
 		(unsigned long long)kr->own.bad_rings);
 }
 
-/*
- * Takes head and cur from the application: both must lie in [rhead, rtail] in this order, circularly. False: the ring was restored.
- */
-static bool
-uring_accept(struct kring *kr)
+/* Puts back what the engine believes. */
+static void
+uring_restore(struct kring *kr)
 {
-	/* Slots that the application filled before it moved head are visible. */
-	uint32_t head = load_acquire(&kr->uring->head);
-	uint32_t cur = load_relaxed(&kr->uring->cur);
+	store_relaxed(&kr->uring->head, kr->rhead);
+	store_relaxed(&kr->uring->cur, kr->rhead);
+	store_relaxed(&kr->uring->tail, kr->rtail);
+}
+
+static inline bool
+claim_accept(struct kring *kr, uint32_t head, uint32_t cur)
+{
 	uint32_t n = kr->num_slots;
 
 	if (unlikely(head >= n || cur >= n ||
 	    index_diff(kr, head, kr->rhead) > index_diff(kr, kr->rtail, kr->rhead) ||
 	    index_diff(kr, cur, head) > index_diff(kr, kr->rtail, head))) {
-		uring_restore(kr, head, cur);
+		ring_complain(kr, head, cur);
 		return false;
 	}
-	if (unlikely(load_relaxed(&kr->uring->tail) != kr->rtail))
-		store_relaxed(&kr->uring->tail, kr->rtail);
 	kr->rhead = head;
 	/* rcur, rtail and a TX ring's hwcur are also read by threads that find the ring busy. */
 	store_relaxed(&kr->rcur, cur);
 	return true;
+}
+
+bool
+uring_accept(struct kring *kr)
+{
+	/* Slots that the application filled before it moved head are visible. */
+	uint32_t head = load_acquire(&kr->uring->head);
+	uint32_t cur = load_relaxed(&kr->uring->cur);
+
+	if (unlikely(!claim_accept(kr, head, cur))) {
+		uring_restore(kr);
+		return false;
+	}
+	if (unlikely(load_relaxed(&kr->uring->tail) != kr->rtail))
+		store_relaxed(&kr->uring->tail, kr->rtail);
+	return true;
+}
+
+/* With the ring held: what the application has moved to, from its ring or from `claim`. */
+static inline bool
+ring_accept(struct kring *kr, const struct ring_claim *claim)
+{
+	return claim == NULL ? uring_accept(kr) : claim_accept(kr, claim->head, claim->cur);
+}
+
+/* With a claim the caller tells the application. */
+static inline void
+ring_show(struct kring *kr, const struct ring_claim *claim)
+{
+	if (claim == NULL)
+		uring_show_tail(kr);
+	else
+		store_relaxed(&kr->rtail, kr->hwtail);
 }
 
 static void
@@ -100,27 +134,24 @@ uring_stamp(const struct arena_root *root, struct kring *kr, int64_t ts[2])
 
 /* --- one ring --- */
 
-enum ring_result {
-	RING_OK,
-	RING_BUSY,		/* another thread is at it: skipped */
-	RING_BAD,		/* head or cur broke the rules */
-	RING_ERROR,		/* the port is going away, or its interface failed */
-};
-
-static enum ring_result
-ring_txsync(struct arena_root *root, struct actor *self, struct kring *kr)
+static inline __attribute__((always_inline)) enum ring_result
+ring_txsync_from(struct arena_root *root, struct actor *self, struct kring *kr, const struct ring_claim *claim)
 {
 	enum ring_result result = RING_OK;
+	uint32_t tail;
 
 	if (unlikely(load_relaxed(&kr->stopped) != 0))
 		return RING_ERROR;
 	if (!ring_hold(kr, self))
 		return RING_BUSY;
-	if (!uring_accept(kr)) {
+	tail = kr->hwtail;
+	if (!ring_accept(kr, claim)) {
 		ring_release(kr);
 		return RING_BAD;
 	}
 	counter_bump(&kr->own.syncs, 1);
+	if (ring_monitored(kr))
+		monitor_sending(root, self->id, kr, kr->rhead);
 	switch (kr->type) {
 	case PORT_VALE:
 		if (kr->rhead != kr->hwcur)
@@ -130,13 +161,27 @@ ring_txsync(struct arena_root *root, struct actor *self, struct kring *kr)
 		pipe_txsync(root, kr, kr->rhead);
 		break;
 	case PORT_NIC:
+		if ((unlikely(ring_joined(kr) || kr->joined)) && join_txsync(root, self, kr, kr->rhead))
+			break;
 		if (nic_txsync(kr, kr->rhead) < 0)
 			result = RING_ERROR;
 		break;
+	case PORT_MONITOR:
+		/* Nothing is sent here. */
+		result = RING_BAD;
+		break;
 	}
-	uring_show_tail(kr);
+	if (ring_monitored(kr))
+		monitor_sent(root, self->id, kr, tail);
+	ring_show(kr, claim);
 	ring_release(kr);
 	return result;
+}
+
+static enum ring_result
+ring_txsync(struct arena_root *root, struct actor *self, struct kring *kr)
+{
+	return ring_txsync_from(root, self, kr, NULL);
 }
 
 /* Returns room to the producer and takes what it published: VALE ports and pipes. True if there are new packets. */
@@ -168,8 +213,8 @@ ring_consume(struct arena_root *root, struct kring *kr)
 	return true;
 }
 
-static enum ring_result
-ring_rxsync(struct arena_root *root, struct actor *self, struct kring *kr)
+static inline __attribute__((always_inline)) enum ring_result
+ring_rxsync_from(struct arena_root *root, struct actor *self, struct binding *b, struct kring *kr, const struct ring_claim *claim)
 {
 	enum ring_result result = RING_OK;
 	int64_t ts[2] = { 0, 0 };
@@ -180,23 +225,43 @@ ring_rxsync(struct arena_root *root, struct actor *self, struct kring *kr)
 	if (!ring_hold(kr, self))
 		return RING_BUSY;
 	/* A restored ring is synced all the same: it has released nothing. */
-	if (!uring_accept(kr))
+	if (!ring_accept(kr, claim))
 		result = RING_BAD;
 	counter_bump(&kr->own.syncs, 1);
 	if (kr->type == PORT_NIC) {
-		uint32_t tail = kr->hwtail;
+		uint32_t tail = kr->hwtail, head = host_ring_forward(root, self, b, kr);
 
-		if (nic_rxsync(kr, kr->rhead, ts) < 0)
+		if (ring_monitored(kr))
+			monitor_released(root, self->id, kr, head);
+		if ((unlikely(ring_joined(kr)) ? join_rxsync(root, self, kr, head, ts) : nic_rxsync(kr, head, ts)) < 0)
 			result = RING_ERROR;
 		fresh = kr->hwtail != tail;
+		if (ring_monitored(kr))
+			monitor_arrived(root, self->id, kr, tail, index_diff(kr, kr->hwtail, tail));
 	} else {
+		if (ring_monitored(kr))
+			monitor_released(root, self->id, kr, kr->rhead);
 		fresh = ring_consume(root, kr);
+		if (kr->type == PORT_MONITOR && monitor_pull(root, self, kr))
+			fresh |= ring_consume(root, kr);
 	}
 	if (fresh)
 		uring_stamp(root, kr, ts);
-	uring_show_tail(kr);
+	ring_show(kr, claim);
 	ring_release(kr);
 	return result;
+}
+
+static enum ring_result
+ring_rxsync(struct arena_root *root, struct actor *self, struct binding *b, struct kring *kr)
+{
+	return ring_rxsync_from(root, self, b, kr, NULL);
+}
+
+enum ring_result
+ring_sync_claim(struct arena_root *root, struct actor *self, struct binding *b, struct kring *kr, const struct ring_claim *claim)
+{
+	return kr->dir == RING_TX ? ring_txsync_from(root, self, kr, claim) : ring_rxsync_from(root, self, b, kr, claim);
 }
 
 /* --- a descriptor's rings --- */
@@ -208,16 +273,25 @@ binding_usable(const struct binding *b)
 	return load_acquire(&b->registered) != 0;
 }
 
+/* May its rings be synced by a call, now? 0 or -errno. */
+static int
+binding_refusal(const struct binding *b)
+{
+	if (unlikely(!binding_usable(b)))
+		return -ENXIO;
+	return likely(load_relaxed(&b->csb) == 0) ? 0 : -EBUSY;
+}
+
 int
 binding_txsync(struct arena_root *root, struct actor *self, struct binding *b)
 {
 	uint64_t before = actor_enter(root, self);
-	int error = 0;
+	int error = binding_refusal(b);
 	uint32_t i;
 
-	if (!binding_usable(b)) {
+	if (error != 0) {
 		actor_leave(self, before);
-		return -ENXIO;
+		return error;
 	}
 	for (i = b->tx_first; i < b->tx_last; i++)
 		if (ring_txsync(root, self, b->tx[i]) == RING_ERROR)
@@ -230,15 +304,15 @@ int
 binding_rxsync(struct arena_root *root, struct actor *self, struct binding *b)
 {
 	uint64_t before = actor_enter(root, self);
-	int error = 0;
+	int error = binding_refusal(b);
 	uint32_t i;
 
-	if (!binding_usable(b)) {
+	if (error != 0) {
 		actor_leave(self, before);
-		return -ENXIO;
+		return error;
 	}
 	for (i = b->rx_first; i < b->rx_last; i++)
-		if (ring_rxsync(root, self, b->rx[i]) == RING_ERROR)
+		if (ring_rxsync(root, self, b, b->rx[i]) == RING_ERROR)
 			error = -EIO;
 	actor_leave(self, before);
 	return error;
@@ -259,14 +333,26 @@ result_event(enum ring_result r)
 static bool
 busy_has_packets(const struct kring *kr)
 {
-	return kr->type != PORT_NIC && pos_index(kr, load_acquire(&kr->published)) != load_relaxed(&kr->rcur);
+	if (kr->type == PORT_NIC)
+		return join_offers(kr);
+	return pos_index(kr, load_acquire(&kr->published)) != load_relaxed(&kr->rcur);
 }
 
 static bool
 busy_has_room(const struct kring *kr)
 {
-	return kr->type == PORT_PIPE &&
-		index_prev(kr, pos_index(kr, load_acquire(&kr->peer->released))) != load_relaxed(&kr->rcur);
+	const struct kring *taken = kr->type == PORT_PIPE ? kr->peer : load_relaxed(&kr->joined) ? kr : NULL;
+
+	return taken != NULL && index_prev(kr, pos_index(kr, load_acquire(&taken->released))) != load_relaxed(&kr->rcur);
+}
+
+/* Nothing to send, and nothing that an interface's driver still has to say of what was sent. */
+static bool
+tx_idle(const struct kring *kr)
+{
+	uint32_t hwcur = load_relaxed(&kr->hwcur);
+
+	return load_relaxed(&kr->uring->head) == hwcur && (kr->type != PORT_NIC || index_next(kr, load_relaxed(&kr->hwtail)) == hwcur);
 }
 
 /* One pass over the TX rings. With `wanted`, looks for room until some ring has it; rings with something to send are synced in any case. */
@@ -281,7 +367,7 @@ poll_tx_pass(struct arena_root *root, struct actor *self, struct binding *b, boo
 		bool look = wanted && (got & EV_OUT) == 0;
 		enum ring_result r;
 
-		if (!look && load_relaxed(&kr->uring->head) == load_relaxed(&kr->hwcur))
+		if (!look && tx_idle(kr))
 			continue;
 		r = ring_txsync(root, self, kr);
 		got |= result_event(r);
@@ -299,7 +385,7 @@ poll_rx_pass(struct arena_root *root, struct actor *self, struct binding *b)
 
 	for (i = b->rx_first; i < b->rx_last; i++) {
 		struct kring *kr = b->rx[i];
-		enum ring_result r = ring_rxsync(root, self, kr);
+		enum ring_result r = ring_rxsync(root, self, b, kr);
 
 		got |= result_event(r);
 		if (load_relaxed(&kr->rcur) != load_relaxed(&kr->rtail) || (r == RING_BUSY && busy_has_packets(kr)))
@@ -314,7 +400,7 @@ binding_poll(struct arena_root *root, struct actor *self, struct binding *b, uns
 	uint64_t before = actor_enter(root, self);
 	unsigned got = 0;
 
-	if (!binding_usable(b) || load_relaxed(&b->port->gone)) {
+	if (binding_refusal(b) != 0 || load_relaxed(&b->port->gone)) {
 		actor_leave(self, before);
 		return EV_ERR;
 	}
@@ -322,6 +408,9 @@ binding_poll(struct arena_root *root, struct actor *self, struct binding *b, uns
 		got |= poll_tx_pass(root, self, b, (events & EV_OUT) != 0);
 	if ((events & EV_IN) != 0 || (b->flags & NR_DO_RX_POLL) != 0)
 		got |= poll_rx_pass(root, self, b);
+	/* What the host's stack sent may have been moved to the interface's rings. */
+	if (host_ring_forwards_down(root, b))
+		got |= poll_tx_pass(root, self, b, false);
 	actor_leave(self, before);
 	return got & (events | EV_ERR);
 }
@@ -338,9 +427,14 @@ binding_arm(struct arena_root *root, struct actor *self, struct binding *b, unsi
 				waitset_add(&b->rx[i]->rx_waiters, b->rx[i]->wait_bits, self);
 		/* A VALE ring takes everything at once: nobody waits for room in it. */
 		if ((events & EV_OUT) != 0)
-			for (i = b->tx_first; i < b->tx_last; i++)
-				if (b->tx[i]->type == PORT_PIPE)
-					waitset_add(&b->tx[i]->peer->tx_waiters, b->tx[i]->wait_bits, self);
+			for (i = b->tx_first; i < b->tx_last; i++) {
+				struct kring *kr = b->tx[i];
+
+				if (kr->type == PORT_PIPE)
+					waitset_add(&kr->peer->tx_waiters, kr->wait_bits, self);
+				else if (kr->type == PORT_NIC)
+					waitset_add(&kr->tx_waiters, kr->wait_bits, self);
+			}
 	}
 	actor_leave(self, before);
 }
@@ -365,7 +459,7 @@ binding_disarm(struct arena_root *root, struct actor *self, struct binding *b, u
 bool
 binding_has_nic(const struct binding *b)
 {
-	return binding_usable(b) && b->port->type == PORT_NIC;
+	return binding_usable(b) && (b->port->type == PORT_NIC || unlikely(monitor_source(b) != NULL));
 }
 
 /* --- after a death --- */
@@ -394,6 +488,8 @@ rings_recover(struct kring **kr, uint32_t n, uint32_t id)
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
+		if (kr[i]->type == PORT_NIC)
+			join_repair(kr[i], id);
 		if (load_acquire(&kr[i]->busy) == id) {
 			ring_repair(kr[i]);
 			ring_release(kr[i]);
@@ -404,16 +500,12 @@ rings_recover(struct kring **kr, uint32_t n, uint32_t id)
 	return cancelled;
 }
 
-/*
- * The dead thread may have published, or released, and not come to wake anybody; and who found a ring busy with it waits for a look that does not
- * come. Whoever sleeps on the port's rings looks for himself.
- */
-static void
+void
 sleepers_wake(struct arena_root *root, struct port *p)
 {
 	uint32_t i;
 
-	for (i = 0; i < p->num_rx; i++) {
+	for (i = 0; i < port_rx_rings(p); i++) {
 		struct kring *kr = p->rx[i];
 
 		fence_full();
@@ -422,6 +514,9 @@ sleepers_wake(struct arena_root *root, struct port *p)
 		if (kr->peer != NULL && load_relaxed(&kr->tx_waiters) != 0)
 			waitset_wake(root, &kr->tx_waiters, kr->peer->wait_bits);
 	}
+	for (i = 0; p->type == PORT_NIC && i < port_tx_rings(p); i++)
+		if (load_relaxed(&p->tx[i]->tx_waiters) != 0)
+			waitset_wake(root, &p->tx[i]->tx_waiters, p->tx[i]->wait_bits);
 }
 
 unsigned
@@ -430,11 +525,16 @@ actor_recover(struct arena_root *root, uint32_t id)
 	unsigned cancelled = 0;
 	struct port *p;
 
+	for (p = root->ports; p != NULL; p = p->list_next)
+		monitor_repair_port(p, id);
 	for (p = root->ports; p != NULL; p = p->list_next) {
-		cancelled += rings_recover(p->rx, p->num_rx, id);
-		rings_recover(p->tx, p->num_tx, id);
+		cancelled += rings_recover(p->rx, port_rx_rings(p), id);
+		rings_recover(p->tx, port_tx_rings(p), id);
 	}
-	/* Only now is everything in place that somebody may find on waking. */
+	/*
+	 * The dead thread may have published, or released, and not come to wake anybody; and who found a ring busy with it waits for a look that does
+	 * not come. Only now is everything in place that somebody may find on waking.
+	 */
 	for (p = root->ports; p != NULL; p = p->list_next)
 		sleepers_wake(root, p);
 	return cancelled;

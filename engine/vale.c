@@ -5,42 +5,12 @@
  *
  * Slots and frames of the sender, and slots of the receiver, are hostile: see the threat model in sync.c. Decisions are made on copies.
  */
-#include "vale.h"
+#include "vale_batch.h"
 #include "bytes.h"
-#include "lease.h"
 #include "os.h"
 #include "vale_copy.h"
-
-#define BATCH_MAX	1024u			/* frames' slots looked at before copying */
-#define DST_BROADCAST	254u
-#define DST_DROP	255u
-#define NO_PACKET	0xffffu
-#define SHOW_EVERY	64u			/* slots of a large batch published at a time */
-#define ETH_HEADER	14u
-
-/* One fragment of the batch. */
-struct fragment {
-	const char *data;			/* or an address of the caller's, if `indirect` */
-	uint16_t len;
-	uint8_t count;				/* first fragment: fragments of the packet. others: 0 */
-	uint8_t dst;				/* first fragment: port index, DST_BROADCAST or DST_DROP */
-	uint16_t next;				/* first fragment: next packet for the same destination */
-	bool indirect;
-};
-
-struct batch {
-	struct arena_root *root;
-	struct actor *self;
-	struct kring *kr;
-	struct vale_switch *sw;
-	uint32_t stamp;				/* of the forwarding table, now */
-	uint32_t n;				/* fragments */
-	uint64_t packets, bytes;		/* what they amount to */
-	uint64_t src, dst;			/* addresses seen last */
-	uint32_t dst_port;			/* where `dst` leads */
-	bool uniform;				/* all packets: one fragment, to frag[0].dst, direct */
-	struct fragment frag[BATCH_MAX + NETMAP_MAX_FRAGS];
-};
+#include "vale_offsets.h"
+#include "vale_vnet.h"
 
 /* --- first pass --- */
 
@@ -52,10 +22,10 @@ source_learn(struct batch *b, uint64_t src)
 	b->src = src;
 	if ((src & 1) != 0 || src == 0)
 		return;
-	/* The table is right in nearly every case: one load tells. */
-	if (kr->last_entry != NULL && load_relaxed(kr->last_entry) == fdb_entry(src, kr->port->sw_index, b->stamp))
+	/* The table is right in nearly every case: one load tells. A port may have come from another switch, which is no more. */
+	if (fdb_has(&b->sw->fdb, kr->last_entry) && load_relaxed(kr->last_entry) == fdb_entry(src, b->index, b->stamp))
 		return;
-	kr->last_entry = fdb_learn(&b->sw->fdb, src, kr->port->sw_index, b->stamp);
+	kr->last_entry = fdb_learn(&b->sw->fdb, src, b->index, b->stamp);
 }
 
 static void
@@ -72,7 +42,7 @@ destination_find(struct batch *b, uint64_t dst)
 	if (port == FDB_NONE)
 		b->dst_port = DST_BROADCAST;
 	else
-		b->dst_port = port == b->kr->port->sw_index ? DST_DROP : port;
+		b->dst_port = port == b->index ? DST_DROP : port;
 }
 
 /* The first twelve bytes of a frame: d0 holds bytes 0..7, d1 bytes 8..11. */
@@ -103,12 +73,6 @@ frame_switch(struct batch *b, uint64_t d0, uint32_t d1, bool learn)
 	return b->dst_port;
 }
 
-static void
-drop(struct kring *kr, enum drop_reason why, uint64_t n)
-{
-	counter_bump(&kr->own.drops[why], n);
-}
-
 /* Adds one slot's bytes as fragments; data in the caller's memory may need several. Returns a drop reason, or -1. */
 static int
 slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
@@ -119,11 +83,13 @@ slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
 	const char *data = indirect ? (const char *)(uintptr_t)ptr : NULL;
 
 	if (!indirect) {
+		uint32_t offset = slot_offset(kr, ptr);
+
 		if (!slot_idx_valid(kr, slot_idx(word)))
 			return DROP_BAD_SLOT;
-		if (len > kr->buf_size)
+		if (len > kr->buf_size - offset)
 			return DROP_TOO_LONG;
-		data = slot_buf(kr, slot_idx(word));
+		data = slot_buf(kr, slot_idx(word)) + offset;
 	}
 	do {
 		struct fragment *f = &b->frag[b->n];
@@ -141,24 +107,30 @@ slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
 static int
 packet_decide(struct batch *b, struct fragment *first, uint32_t flags)
 {
+	const struct fragment *f = first;
+	uint32_t ofs = b->hdr_len, d1, port;
 	char copy[ETH_HEADER];
 	uint64_t d0;
-	uint32_t d1, port;
 
-	if (first->len < ETH_HEADER)
+	/* Behind the virtio-net header, or the second fragment begins with it. */
+	if (ofs != 0 && first->len == ofs && first->count > 1) {
+		ofs = 0;
+		f++;
+	}
+	if (f->len < ofs + ETH_HEADER)
 		return first->count > 1 ? DROP_BAD_CHAIN : DROP_RUNT;
-	if (first->indirect) {
-		if (os_copy_from_caller(copy, (uint64_t)(uintptr_t)first->data, sizeof(copy)) != 0)
+	if (f->indirect) {
+		if (os_copy_from_caller(copy, (uint64_t)(uintptr_t)f->data + ofs, sizeof(copy)) != 0)
 			return DROP_BAD_ADDRESS;
 		header_load(copy, &d0, &d1);
 	} else {
-		header_load(first->data, &d0, &d1);
+		header_load(f->data + ofs, &d0, &d1);
 	}
 	first->dst = (uint8_t)frame_switch(b, d0, d1, (flags & NS_NO_LEARN) == 0);
 	/* The sender may name the port itself. Port 0 cannot be named: 0 means no override. */
 	port = (flags & NS_PORT_MASK) >> NS_PORT_SHIFT;
 	if (port != 0)
-		first->dst = (uint8_t)(port >= VALE_PORTS || port == b->kr->port->sw_index ? DST_DROP : port);
+		first->dst = (uint8_t)(port >= VALE_PORTS || port == b->index ? DST_DROP : port);
 	return -1;
 }
 
@@ -210,15 +182,15 @@ packet_gather(struct batch *b, uint32_t i, uint32_t avail)
  * The plain case: slots of one direct frame each, with no flags that matter here. Takes them from index i on, at most `avail` and as many as the batch has
  * room for, and stops before the first that is anything else. Returns how many.
  */
-static uint32_t
-plain_gather(struct batch *b, uint32_t i, uint32_t avail)
+static inline __attribute__((always_inline)) uint32_t
+plain_gather_behind(struct batch *b, uint32_t i, uint32_t avail, uint32_t hdr_len, bool offsets)
 {
 	const struct kring *kr = b->kr;
 	const struct slot_rules rules = slot_rules_of(kr);
 	const struct netmap_slot *uslot = kr->uslot;
 	const char *ubufs = kr->ubufs;
 	struct fragment *f = &b->frag[b->n];
-	uint32_t room = BATCH_MAX - b->n, most = avail < room ? avail : room, n;
+	uint32_t room = b->most - b->n, most = avail < room ? avail : room, n;
 	uint32_t first_dst = b->n > 0 ? b->frag[0].dst : b->dst_port, differ = 0;
 	uint64_t src = b->src, dst = b->dst, bytes = 0;
 	uint32_t dst_port = b->dst_port;
@@ -226,11 +198,13 @@ plain_gather(struct batch *b, uint32_t i, uint32_t avail)
 	for (n = 0; n < most; n++, f++) {
 		uint64_t word = slot_load(&uslot[i]), d0;
 		uint32_t len = slot_len(word), d1;
-		const char *data = ubufs + (size_t)slot_idx(word) * rules.buf_size;
+		uint32_t offset = offsets ? slot_offset(kr, slot_load_ptr(&uslot[i])) : 0;
+		const char *data = ubufs + (size_t)slot_idx(word) * rules.buf_size + offset;
 
-		if (unlikely((slot_flags(word) & SPECIAL_FLAGS) != 0 || !slot_keeps(&rules, word) || len < ETH_HEADER))
+		if (unlikely((slot_flags(word) & SPECIAL_FLAGS) != 0 || !slot_keeps(&rules, word) || len < hdr_len + ETH_HEADER ||
+		    len > rules.buf_size - offset))
 			break;
-		header_load(data, &d0, &d1);
+		header_load(data + hdr_len, &d0, &d1);
 		if (unlikely((d0 & FDB_ADDR_MASK) != dst || header_src(d0, d1) != src)) {
 			dst_port = frame_switch(b, d0, d1, true);
 			src = b->src;
@@ -251,6 +225,15 @@ plain_gather(struct batch *b, uint32_t i, uint32_t avail)
 	return n;
 }
 
+static uint32_t
+plain_gather(struct batch *b, uint32_t i, uint32_t avail)
+{
+	/* A loop of its own for the usual case. */
+	if (likely(b->hdr_len == 0 && !b->offsets))
+		return plain_gather_behind(b, i, avail, 0, false);
+	return b->offsets ? plain_gather_behind(b, i, avail, b->hdr_len, true) : plain_gather_behind(b, i, avail, b->hdr_len, false);
+}
+
 /* Looks at slots from index i until `avail` are looked at or the batch is full. Returns how many. */
 static uint32_t
 batch_gather(struct batch *b, uint32_t i, uint32_t avail)
@@ -260,12 +243,12 @@ batch_gather(struct batch *b, uint32_t i, uint32_t avail)
 	b->n = 0;
 	b->packets = b->bytes = 0;
 	b->uniform = true;
-	while (taken < avail && b->n < BATCH_MAX) {
+	while (taken < avail && b->n < b->most) {
 		uint32_t n = plain_gather(b, i, avail - taken);
 
 		taken += n;
 		i = index_add(b->kr, i, n);
-		if (taken < avail && b->n < BATCH_MAX) {
+		if (taken < avail && b->n < b->most) {
 			n = packet_gather(b, i, avail - taken);
 			taken += n;
 			i = index_add(b->kr, i, n);
@@ -276,39 +259,11 @@ batch_gather(struct batch *b, uint32_t i, uint32_t avail)
 
 /* --- second pass --- */
 
-struct target {
-	struct kring *kr;
-	uint64_t start;				/* position of the lease */
-	uint64_t shown;				/* published up to here */
-	uint32_t index;				/* slot to be filled next */
-	uint32_t since;				/* slots filled since `shown` */
-	uint32_t show_at;			/* how many of them make it worth to show them */
-	uint32_t slots;				/* of the lease */
-	uint32_t left;				/* of them from `shown` on */
-	uint32_t owner;
-	uint64_t packets, bytes;
-};
-
-/* Shows what is filled, if the lease is first in line; else tries again after as many slots more. */
-static void
-target_show(struct target *t)
-{
-	if (!lease_publish_part(t->kr, t->owner, t->shown, t->since, t->left - t->since)) {
-		t->show_at = t->since + SHOW_EVERY;
-		return;
-	}
-	t->shown = pos_add(t->kr, t->shown, t->since);
-	t->left -= t->since;
-	t->since = 0;
-	t->show_at = SHOW_EVERY;
-}
-
 static inline void
 target_fill(struct target *t, const struct fragment *f, uint32_t flags)
 {
 	struct kring *kr = t->kr;
-	struct netmap_slot *uslot = &kr->uslot[t->index];
-	uint32_t idx = slot_idx(slot_load(uslot));
+	uint32_t idx = slot_idx(slot_load(&kr->uslot[t->index]));
 	uint32_t len = f->len;
 
 	if (unlikely(!slot_idx_valid(kr, idx))) {
@@ -327,25 +282,7 @@ target_fill(struct target *t, const struct fragment *f, uint32_t flags)
 	} else {
 		vale_copy(slot_buf(kr, idx), f->data, len);
 	}
-	slot_store(uslot, slot_word(idx, len, flags));
-	t->bytes += len;
-	t->index = index_next(kr, t->index);
-	/* Whole packets only. */
-	if (++t->since >= t->show_at && (flags & NS_MOREFRAG) == 0)
-		target_show(t);
-}
-
-static void
-target_finish(struct target *t, struct arena_root *root)
-{
-	struct kring *kr = t->kr;
-
-	counter_add(&kr->in.packets, t->packets);
-	counter_add(&kr->in.bytes, t->bytes);
-	lease_finish(kr, t->start, t->slots, t->shown);
-	/* The barrier in lease_finish: a receiver that armed itself before it saw our tail is seen here. */
-	if (load_relaxed(&kr->rx_waiters) != 0)
-		waitset_wake(root, &kr->rx_waiters, kr->wait_bits);
+	target_push(t, idx, len, flags);
 }
 
 /* Ring `ring` (modulo their number) of the port at that index, if frames can be delivered there; else *why says why not. */
@@ -363,24 +300,6 @@ target_find(struct batch *b, uint32_t port_index, uint32_t ring, enum drop_reaso
 		return NULL;
 	*why = DROP_UNREACHABLE;
 	return os_region_ready(kr->region) ? kr : NULL;
-}
-
-static bool
-target_begin(struct target *t, struct kring *kr, struct actor *self, const struct lease_view *v, uint32_t slots)
-{
-	if (!lease_take(kr, self->id, v, slots, &t->start))
-		return false;
-	t->kr = kr;
-	t->shown = t->start;
-	t->index = pos_index(kr, t->start);
-	t->since = 0;
-	t->show_at = SHOW_EVERY;
-	t->slots = slots;
-	t->left = slots;
-	t->owner = self->id;
-	t->packets = 0;
-	t->bytes = 0;
-	return true;
 }
 
 /*
@@ -432,9 +351,35 @@ target_fill_run(struct target *t, const struct fragment *f, uint32_t n)
 	}
 }
 
-/* All packets of the batch are single fragments to one ring: the common case. */
-static void
-deliver_uniform(struct batch *b, struct kring *kr)
+/* More than a copy from buffer to buffer: other headers than the sender's, offsets at one side or the other. */
+static inline bool
+delivery_special(const struct batch *b, const struct kring *kr)
+{
+	return unlikely(load_relaxed(&kr->port->hdr_len) != b->hdr_len || b->offsets || kr->offset_mask != 0);
+}
+
+static void __attribute__((noinline))
+deliver_special(struct batch *b, struct kring *kr, struct packet_lists l)
+{
+	if (load_relaxed(&kr->port->hdr_len) != b->hdr_len)
+		vale_vnet_deliver(b, kr, l);
+	else
+		vale_offsets_deliver(b, kr, l);
+}
+
+static void __attribute__((noinline))
+deliver_uniform_special(struct batch *b, struct kring *kr)
+{
+	uint32_t i;
+
+	for (i = 0; i < b->n; i++)
+		b->frag[i].next = (uint16_t)(i + 1 < b->n ? i + 1 : NO_PACKET);
+	deliver_special(b, kr, (struct packet_lists){ 0, NO_PACKET });
+}
+
+/* A function of its own, so that the loops in it have the registers. */
+static void __attribute__((noinline))
+deliver_uniform_plain(struct batch *b, struct kring *kr)
 {
 	struct lease_view v;
 	struct target t;
@@ -455,40 +400,14 @@ deliver_uniform(struct batch *b, struct kring *kr)
 	}
 }
 
-/* A destination's packets: those sent to it alone and those sent to all, each list in order of the batch. */
-struct packet_lists {
-	uint32_t unicast, broadcast;		/* indexes of first fragments, or NO_PACKET */
-};
-
-static uint32_t
-lists_next(const struct batch *b, struct packet_lists *l)
+/* All packets of the batch are single fragments to one ring: the common case. */
+static void
+deliver_uniform(struct batch *b, struct kring *kr)
 {
-	uint32_t *from = l->unicast < l->broadcast ? &l->unicast : &l->broadcast;
-	uint32_t i = *from;
-
-	if (i != NO_PACKET)
-		*from = b->frag[i].next;
-	return i;
-}
-
-/* How many slots the first packets of the lists need, as long as they fit; *packets counts them, *left those that do not fit. */
-static uint32_t
-lists_measure(const struct batch *b, struct packet_lists l, uint32_t room, uint32_t *packets, uint32_t *left)
-{
-	uint32_t i, slots = 0;
-	bool full = false;
-
-	*packets = *left = 0;
-	while ((i = lists_next(b, &l)) != NO_PACKET) {
-		full = full || slots + b->frag[i].count > room;
-		if (full) {
-			++*left;
-			continue;
-		}
-		slots += b->frag[i].count;
-		++*packets;
-	}
-	return slots;
+	if (delivery_special(b, kr))
+		deliver_uniform_special(b, kr);
+	else
+		deliver_uniform_plain(b, kr);
 }
 
 static void
@@ -508,6 +427,10 @@ deliver_lists(struct batch *b, struct kring *kr, struct packet_lists l)
 	struct target t;
 	uint32_t slots, packets, left;
 
+	if (delivery_special(b, kr)) {
+		deliver_special(b, kr, l);
+		return;
+	}
 	do {
 		lease_look(kr, b->n, &v);
 		slots = lists_measure(b, l, v.room, &packets, &left);
@@ -599,7 +522,7 @@ static void
 deliver_mixed(struct batch *b)
 {
 	struct batch_lists l;
-	uint32_t self = b->kr->port->sw_index, broadcast, word;
+	uint32_t self = b->index, broadcast, word;
 	bool taken = false;
 
 	batch_sort(b, &l);
@@ -628,7 +551,7 @@ deliver_mixed(struct batch *b)
 static void
 deliver_flood(struct batch *b)
 {
-	uint32_t word, self = b->kr->port->sw_index;
+	uint32_t word, self = b->index;
 	bool taken = false;
 
 	for (word = 0; word < 4; word++) {
@@ -674,12 +597,23 @@ batch_deliver(struct batch *b)
 		deliver_uniform(b, kr);
 }
 
+/* The switch that the port is on, and its number there. A port that changes its switch just now is on none. */
+static struct vale_switch *
+switch_of(const struct port *p, uint32_t *index)
+{
+	struct vale_switch *sw = load_acquire(&p->sw);
+
+	*index = load_acquire(&p->sw_index);
+	return load_relaxed(&p->sw) == sw ? sw : NULL;
+}
+
 void
 vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint32_t head)
 {
-	struct vale_switch *sw = load_acquire(&kr->port->sw);
-	uint32_t avail = index_diff(kr, head, kr->hwcur), i = kr->hwcur, n;
 	struct batch b;
+	struct vale_switch *sw = switch_of(kr->port, &b.index);
+	uint32_t avail = index_diff(kr, head, kr->hwcur), i = kr->hwcur, n;
+	uint32_t most = load_relaxed(&root->bridge_batch);
 
 	if (sw == NULL) {
 		/* A port on no switch: nothing to send to. */
@@ -690,9 +624,12 @@ vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint3
 	b.self = self;
 	b.kr = kr;
 	b.sw = sw;
+	b.most = most - 1 < BATCH_MAX ? most : BATCH_MAX;
 	b.src = 0;
 	b.dst = ~UINT64_C(0);
 	b.dst_port = DST_DROP;
+	b.hdr_len = load_relaxed(&kr->port->hdr_len);
+	b.offsets = kr->offset_mask != 0;
 	b.stamp = avail > 0 ? fdb_stamp(&sw->fdb, os_seconds()) : 0;
 	for (; avail > 0; avail -= n) {
 		n = batch_gather(&b, i, avail);

@@ -12,12 +12,12 @@
 
 #define VALE_PORTS	254u		/* indexes 0..253 */
 #define VALE_NAME_SIZE	16
+#define VALE_FRAME_MAX	1514u		/* segments made for a port without virtio-net headers */
 
 struct vale_switch {
 	char name[VALE_NAME_SIZE];
 	uint64_t active[4];		/* bitmap of the indexes in use */
 	struct port *port[VALE_PORTS];
-	struct fdb fdb;
 
 	/* Control side. */
 	uint32_t ports;
@@ -26,6 +26,8 @@ struct vale_switch {
 	uint32_t free_count;
 	uint32_t fresh;			/* next index that was never used */
 	struct vale_switch *next;
+
+	struct fdb fdb __attribute__((aligned(128)));	/* last: its entries follow */
 };
 
 /* Forwards slots [hwcur, head) of a TX ring; always takes them all. Must be called with the ring held. */

@@ -26,10 +26,10 @@ copy_64(char *dst, const char *src)
 static inline void
 vale_copy(char *dst, const char *src, uint32_t len)
 {
-	uint32_t done;
+	const char *end = src + len;
 
-	for (done = 0; done < len; done += 64)
-		copy_64(dst + done, src + done);
+	for (; src < end; src += 64, dst += 64)
+		copy_64(dst, src);
 }
 
 #endif /* ENGINE_VALE_COPY_H */

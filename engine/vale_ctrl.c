@@ -4,6 +4,8 @@
  */
 #include "bytes.h"
 #include "os.h"
+#include "params.h"
+#include "persistent.h"
 #include "port.h"
 
 static struct vale_switch *switches;		/* by rising index */
@@ -40,12 +42,13 @@ vale_by_index(uint32_t index)
 static struct vale_switch *
 switch_create(const char *name)
 {
-	struct vale_switch *sw = os_shared_alloc(sizeof(*sw)), **link = &switches;
+	uint32_t buckets = engine_params.fdb_buckets;
+	struct vale_switch *sw = os_shared_alloc(sizeof(*sw) + fdb_size(buckets)), **link = &switches;
 
 	if (sw == NULL)
 		return NULL;
 	str_copy(sw->name, sizeof(sw->name), name, sizeof(sw->name));
-	sw->fdb.age = engine_root->vale_age;
+	fdb_init(&sw->fdb, buckets, engine_root->vale_age);
 	/* Lowest free index. */
 	while (*link != NULL && (*link)->index == sw->index) {
 		sw->index++;
@@ -59,7 +62,9 @@ switch_create(const char *name)
 static void
 switch_release(void *obj)
 {
-	os_shared_free(obj, sizeof(struct vale_switch));
+	struct vale_switch *sw = obj;
+
+	os_shared_free(sw, sizeof(*sw) + fdb_entries(&sw->fdb) * sizeof(uint64_t));
 }
 
 /* The index given back last is handed out first. */
@@ -85,7 +90,8 @@ vale_attach(struct port *p, const char *switch_name, struct why *why)
 		return -ENOMEM;
 	}
 	sw->ports++;
-	p->sw_index = (uint16_t)index_take(sw);
+	/* Who finds the new number finds that the port has left its last switch. */
+	store_release(&p->sw_index, (uint16_t)index_take(sw));
 	store_release(&p->sw, sw);
 	/* Senders that find the port find all of it. */
 	store_release(&sw->port[p->sw_index], p);
@@ -120,12 +126,33 @@ vale_expire(void)
 	int wait = -1;
 
 	for (sw = switches; sw != NULL; sw = sw->next) {
-		if (sw->fdb.age == 0)
-			continue;
+		uint32_t age = sw->fdb.age;
+
 		fdb_expire(&sw->fdb, fdb_stamp(&sw->fdb, os_seconds()));
 		/* Stamps are ambiguous after twice the age: look well before. */
-		if (wait < 0 || (int)(sw->fdb.age * 500) < wait)
-			wait = (int)(sw->fdb.age * 500);
+		if (age != 0 && (wait < 0 || (int)(age * 500) < wait))
+			wait = (int)(age * 500);
 	}
 	return wait;
+}
+
+void
+vale_age_set(uint32_t age)
+{
+	struct vale_switch *sw;
+
+	engine_root->vale_age = age;
+	for (sw = switches; sw != NULL; sw = sw->next)
+		fdb_age_set(&sw->fdb, age, os_seconds());
+}
+
+struct port *
+vale_port_find(const char *name)
+{
+	struct port *p;
+
+	for (p = port_first(); p != NULL; p = p->list_next)
+		if (p->type == PORT_VALE && p->sw != NULL && port_has_name(p, name))
+			break;
+	return p;
 }

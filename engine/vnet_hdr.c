@@ -82,21 +82,53 @@ static void put32(uint8_t *p, uint32_t v)
 	put16(p + 2, v);
 }
 
-/* One's complement sum in this machine's byte order; 64 bits hold it for any length that occurs here. */
-static uint64_t sum_add(uint64_t sum, const uint8_t *p, uint32_t len)
-{
-	uint64_t w;
+typedef uint64_t sum_vector __attribute__((vector_size(16), aligned(1), may_alias));
 
-	for (; len >= 8; p += 8, len -= 8) {
-		__builtin_memcpy(&w, p, 8);
-		sum += (w & 0xffffffff) + (w >> 32);
+/*
+ * One's complement sum in this machine's byte order, not folded; 64 bits hold it for any length that occurs
+ * here. Copies what it sums if `copy`.
+ */
+static inline __attribute__((always_inline)) uint64_t sum_over(uint8_t *dst, const uint8_t *p, uint32_t len,
+							       bool copy)
+{
+	const sum_vector low = { 0xffffffff, 0xffffffff };
+	sum_vector a = { 0, 0 }, b = { 0, 0 };
+	uint32_t done = 0;
+	uint64_t w, sum;
+
+	for (; len - done >= 32; done += 32) {
+		sum_vector v = *(const sum_vector *)(const void *)(p + done);
+		sum_vector x = *(const sum_vector *)(const void *)(p + done + 16);
+
+		if (copy) {
+			*(sum_vector *)(void *)(dst + done) = v;
+			*(sum_vector *)(void *)(dst + done + 16) = x;
+		}
+		a += (v & low) + (x & low);
+		b += (v >> 32) + (x >> 32);
 	}
-	if (len) {
+	a += b;
+	sum = a[0] + a[1];
+	for (; done < len; done += 8) {
+		uint32_t n = len - done < 8 ? len - done : 8;
+
 		w = 0;
-		__builtin_memcpy(&w, p, len);
+		if (n == 8)
+			__builtin_memcpy(&w, p + done, 8);
+		else
+			__builtin_memcpy(&w, p + done, n);
+		if (copy && n == 8)
+			__builtin_memcpy(dst + done, &w, 8);
+		else if (copy)
+			__builtin_memcpy(dst + done, &w, n);
 		sum += (w & 0xffffffff) + (w >> 32);
 	}
 	return sum;
+}
+
+static uint64_t sum_add(uint64_t sum, const uint8_t *p, uint32_t len)
+{
+	return sum + sum_over(NULL, p, len, false);
 }
 
 static uint16_t sum_fold(uint64_t sum)
@@ -115,14 +147,27 @@ static uint64_t sum_number(uint64_t sum, uint32_t v)
 	return sum_add(sum, b, 4);
 }
 
-/* Write the complement of a sum; zero goes out as all ones, since it would mean "no checksum" in UDP. */
-static void sum_store(uint8_t *at, uint64_t sum)
+/* The complement of a sum; zero becomes all ones, since it would mean "no checksum" in UDP. */
+static uint16_t sum_finish(uint64_t sum)
 {
 	uint16_t csum = (uint16_t)~sum_fold(sum);
 
-	if (csum == 0)
-		csum = 0xffff;
-	__builtin_memcpy(at, &csum, 2);
+	return csum == 0 ? 0xffff : csum;
+}
+
+/* A sum that is made piece by piece, of any lengths. */
+struct running_sum {
+	uint64_t sum;
+	bool odd;		/* an odd number of bytes is in it */
+};
+
+static void running_sum_add(struct running_sum *r, uint64_t part, uint32_t len)
+{
+	/* Summed from the other byte of a pair on. */
+	if (r->odd)
+		part = __builtin_bswap16(sum_fold(part));
+	r->sum += part;
+	r->odd ^= len & 1;
 }
 
 static void ip4_csum_store(uint8_t *ip)
@@ -134,7 +179,8 @@ static void ip4_csum_store(uint8_t *ip)
 	__builtin_memcpy(ip + 10, &csum, 2);
 }
 
-static uint32_t crc32c(const uint8_t *p, uint32_t len)
+/* Without the complements at start and end. */
+static uint32_t crc32c_add(uint32_t crc, const uint8_t *p, uint32_t len)
 {
 	static const uint32_t nibble[16] = {
 		0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362,
@@ -142,58 +188,56 @@ static uint32_t crc32c(const uint8_t *p, uint32_t len)
 		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a,
 		0xf36e6f75,
 	};
-	uint32_t crc = 0xffffffff;
 
 	for (; len; p++, len--) {
 		crc = nibble[(crc ^ *p) & 15] ^ crc >> 4;
 		crc = nibble[(crc ^ *p >> 4) & 15] ^ crc >> 4;
 	}
-	return ~crc;
+	return crc;
 }
 
-/* Copy len bytes of the source from frame offset ofs; the caller has checked that they exist. */
-static void source_copy(struct vnet_iter *it, uint32_t ofs, uint8_t *dst, uint32_t len)
+/* The source from frame offset ofs on: how many bytes, at most len, lie at *at; 0 at the frame's end. */
+static uint32_t source_at(struct vnet_iter *it, uint32_t ofs, uint32_t len, const uint8_t **at)
 {
-	uint32_t n, skip;
+	uint32_t skip;
 
 	if (ofs < it->cursor_ofs) {
 		it->cursor = 0;
 		it->cursor_ofs = 0;
 	}
-	while (len && it->cursor < it->nfrags) {
+	for (; it->cursor < it->nfrags; it->cursor++) {
 		const struct vnet_frag *f = &it->frags[it->cursor];
 
 		skip = ofs - it->cursor_ofs;
-		if (skip >= f->len) {
-			it->cursor_ofs += f->len;
-			it->cursor++;
-			continue;
+		if (skip < f->len) {
+			*at = (const uint8_t *)f->base + skip;
+			return f->len - skip < len ? f->len - skip : len;
 		}
-		n = f->len - skip;
-		if (n > len)
-			n = len;
-		__builtin_memcpy(dst, (const uint8_t *)f->base + skip, n);
-		dst += n;
-		ofs += n;
-		len -= n;
+		it->cursor_ofs += f->len;
 	}
+	return 0;
+}
+
+/* Copy len bytes of the source from frame offset ofs; the caller has checked that they exist. */
+static void source_copy(struct vnet_iter *it, uint32_t ofs, uint8_t *dst, uint32_t len)
+{
+	const uint8_t *at;
+	uint32_t n;
+
+	for (; len && (n = source_at(it, ofs, len, &at)) != 0; dst += n, ofs += n, len -= n)
+		__builtin_memcpy(dst, at, n);
 }
 
 /* Sum of the source from frame offset ofs to its end. */
 static uint64_t source_sum(struct vnet_iter *it, uint32_t ofs)
 {
-	uint8_t chunk[256];
-	uint64_t sum = 0;
+	struct running_sum r = { 0, false };
+	const uint8_t *at;
 	uint32_t n;
 
-	for (; ofs < it->frame_len; ofs += n) {
-		n = it->frame_len - ofs;
-		if (n > sizeof(chunk))
-			n = sizeof(chunk);
-		source_copy(it, ofs, chunk, n);
-		sum = sum_add(sum, chunk, n);
-	}
-	return sum;
+	for (; (n = source_at(it, ofs, it->frame_len - ofs, &at)) != 0; ofs += n)
+		running_sum_add(&r, sum_add(0, at, n), n);
+	return r.sum;
 }
 
 static void fields_load(struct vnet_fields *f, const uint8_t *hdr)
@@ -358,7 +402,7 @@ static int ufo_fragment_header(struct vnet_iter *it, const struct vnet_layout *l
 /*
  * One datagram in IP fragments. The checksum covers all of it, so it is made here, once. The
  * identification of IPv6 fragments is made from the contents: whoever resumes at a later fragment must
- * arrive at the same.
+ * arrive at the same, also if the source lies in other pieces then.
  */
 static int ufo_init(struct vnet_iter *it, const struct vnet_layout *l, uint32_t tag)
 {
@@ -372,7 +416,7 @@ static int ufo_init(struct vnet_iter *it, const struct vnet_layout *l, uint32_t 
 	it->csum_start = (uint16_t)(l->l4 - frag_at);	/* within the payload */
 	sum = source_sum(it, l4_src);
 	if (l->version == 6) {
-		err = ufo_fragment_header(it, l, (uint32_t)(sum * 0x9e3779b1u) ^ get32(it->hdr + l->l4));
+		err = ufo_fragment_header(it, l, sum_fold(sum) * 0x9e3779b1u ^ get32(it->hdr + l->l4));
 		if (err)
 			return err;
 	}
@@ -594,18 +638,7 @@ static void ip_fix(const struct vnet_iter *it, uint8_t *out, uint32_t len)
 	ip4_csum_store(ip);
 }
 
-/* Checksum of the transport header and payload of one segment; the field is at csum_ofs in the header. */
-static void l4_csum_store(const struct vnet_iter *it, uint8_t *out, uint32_t len, uint32_t csum_ofs)
-{
-	uint8_t *l4 = out + it->l4;
-	uint64_t sum;
-
-	put16(l4 + csum_ofs, 0);
-	sum = sum_number(it->pseudo, len - it->l4);
-	sum_store(l4 + csum_ofs, sum_add(sum, l4, len - it->l4));
-}
-
-static void tcp_fix(const struct vnet_iter *it, uint8_t *out, uint32_t ofs, uint32_t len)
+static void tcp_fix(const struct vnet_iter *it, uint8_t *out, uint32_t ofs)
 {
 	uint8_t *tcp = out + it->l4;
 
@@ -614,59 +647,181 @@ static void tcp_fix(const struct vnet_iter *it, uint8_t *out, uint32_t ofs, uint
 		tcp[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
 	if (it->next > 0)
 		tcp[13] &= (uint8_t)~TCP_CWR;
-	l4_csum_store(it, out, len, TCP_CSUM_OFS);
 }
 
-static void ufo_fix(const struct vnet_iter *it, uint8_t *out, uint32_t ofs, uint32_t plen)
+static void ufo_fix(const struct vnet_iter *it, uint8_t *out, uint32_t ofs)
 {
-	uint32_t more = it->next + 1 < it->count, at = it->csum_start + UDP_CSUM_OFS;
+	uint32_t more = it->next + 1 < it->count;
 
 	if (it->ip_version == 6)
 		put16(out + it->hdr_len - IP6_FRAG_LEN + 2, ofs | more);
 	else	/* "don't fragment" would contradict what is done here */
 		put16(out + it->l3 + 6, ofs >> 3 | more << 13);
-	if (it->csum_fill && at >= ofs && at + 2 <= ofs + plen)
-		sum_store(out + it->hdr_len + at - ofs, it->pseudo);
 }
 
-int vnet_iter_next(struct vnet_iter *it, void *buf, uint32_t room)
+/* A place in the pieces that a frame is written to. */
+struct vnet_out {
+	const struct vnet_piece *piece;
+	uint32_t done;		/* bytes of it */
+};
+
+/* Write len bytes, which fit, and add them to the sum if there is one. */
+static void out_put(struct vnet_out *o, const uint8_t *p, uint32_t len, struct running_sum *r)
 {
-	uint32_t len = vnet_iter_len(it), ofs, plen, crc;
-	uint8_t *out = buf, *at;
+	uint32_t n;
+
+	for (; len; p += n, len -= n, o->done += n) {
+		while (o->done == o->piece->len) {
+			o->piece++;
+			o->done = 0;
+		}
+		n = o->piece->len - o->done < len ? o->piece->len - o->done : len;
+		if (r)
+			running_sum_add(r, sum_over((uint8_t *)o->piece->base + o->done, p, n, true), n);
+		else
+			__builtin_memcpy((uint8_t *)o->piece->base + o->done, p, n);
+	}
+}
+
+/* Write len bytes of the payload, from payload offset ofs. */
+static void out_payload(struct vnet_out *o, struct vnet_iter *it, uint32_t ofs, uint32_t len,
+			struct running_sum *r)
+{
+	const uint8_t *at;
+	uint32_t n;
+
+	for (; len && (n = source_at(it, it->payload + ofs, len, &at)) != 0; ofs += n, len -= n)
+		out_put(o, at, n, r);
+}
+
+/* Change n bytes at offset ofs of a frame that is written. */
+static void pieces_store(const struct vnet_piece *to, uint32_t ofs, const void *bytes, uint32_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (; n; p++, ofs++, n--) {
+		for (; ofs >= to->len; to++)
+			ofs -= to->len;
+		((uint8_t *)to->base)[ofs] = *p;
+	}
+}
+
+/* TCP, and UDP with one datagram per segment. */
+static void segment_write(struct vnet_iter *it, const struct vnet_piece *to, uint32_t ofs, uint32_t plen)
+{
+	uint32_t len = it->hdr_len + plen, csum_ofs = UDP_CSUM_OFS;
+	struct vnet_out o = { to, 0 };
+	struct running_sum r;
+	uint8_t h[VNET_HEADERS_MAX];
+	uint16_t csum;
+
+	__builtin_memcpy(h, it->hdr, it->hdr_len);
+	ip_fix(it, h, len);
+	if (it->kind == VNET_TCP) {
+		tcp_fix(it, h, ofs);
+		csum_ofs = TCP_CSUM_OFS;
+	} else {
+		put16(h + it->l4 + 4, len - it->l4);
+	}
+	if (!it->csum_fill) {
+		out_put(&o, h, it->hdr_len, NULL);
+		out_payload(&o, it, ofs, plen, NULL);
+		return;
+	}
+	put16(h + it->l4 + csum_ofs, 0);
+	r.sum = sum_number(it->pseudo, len - it->l4);
+	r.sum = sum_add(r.sum, h + it->l4, it->hdr_len - it->l4);
+	r.odd = false;	/* transport headers have an even length */
+	out_put(&o, h, it->hdr_len, NULL);
+	out_payload(&o, it, ofs, plen, &r);
+	csum = sum_finish(r.sum);
+	pieces_store(to, it->l4 + csum_ofs, &csum, 2);
+}
+
+static void fragment_write(struct vnet_iter *it, const struct vnet_piece *to, uint32_t ofs, uint32_t plen)
+{
+	uint32_t at = it->csum_start + UDP_CSUM_OFS;
+	struct vnet_out o = { to, 0 };
+	uint8_t h[VNET_HEADERS_MAX];
+	uint16_t csum;
+
+	__builtin_memcpy(h, it->hdr, it->hdr_len);
+	ufo_fix(it, h, ofs);
+	ip_fix(it, h, it->hdr_len + plen);
+	out_put(&o, h, it->hdr_len, NULL);
+	out_payload(&o, it, ofs, plen, NULL);
+	if (it->csum_fill && at >= ofs && at + 2 <= ofs + plen) {
+		csum = sum_finish(it->pseudo);
+		pieces_store(to, it->hdr_len + at - ofs, &csum, 2);
+	}
+}
+
+/* CRC32C of the source from frame offset ofs to its end, with zeros for its own field. */
+static uint32_t source_crc32c(struct vnet_iter *it, uint32_t ofs)
+{
+	static const uint8_t zeros[4];
+	uint32_t crc = 0xffffffff, field = ofs + SCTP_CSUM_OFS, n;
+	const uint8_t *at;
+
+	for (; ofs < field && (n = source_at(it, ofs, field - ofs, &at)) != 0; ofs += n)
+		crc = crc32c_add(crc, at, n);
+	crc = crc32c_add(crc, zeros, 4);
+	for (ofs = field + 4; (n = source_at(it, ofs, it->frame_len - ofs, &at)) != 0; ofs += n)
+		crc = crc32c_add(crc, at, n);
+	return ~crc;
+}
+
+static void single_write(struct vnet_iter *it, const struct vnet_piece *to)
+{
+	uint32_t before = it->payload_len;
+	struct running_sum r = { 0, false };
+	struct vnet_out o = { to, 0 };
+	uint16_t csum;
+	uint8_t crc[4];
+
+	if (it->kind == VNET_CSUM)
+		before = it->csum_start - it->hdr_len;
+	out_put(&o, it->hdr, it->hdr_len, NULL);
+	out_payload(&o, it, 0, before, NULL);
+	if (it->kind == VNET_CSUM) {
+		out_payload(&o, it, before, it->payload_len - before, &r);
+		csum = sum_finish(r.sum);
+		pieces_store(to, it->csum_start + it->csum_offset, &csum, 2);
+	} else if (it->kind == VNET_CSUM_CRC32C) {
+		put32(crc, __builtin_bswap32(source_crc32c(it, it->payload + it->csum_start - it->hdr_len)));
+		pieces_store(to, it->csum_start + SCTP_CSUM_OFS, crc, 4);
+	}
+}
+
+int vnet_iter_write(struct vnet_iter *it, const struct vnet_piece *to, uint32_t n)
+{
+	uint32_t len = vnet_iter_len(it), ofs, plen;
+	uint64_t room = 0;
 
 	if (it->next >= it->count)
 		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		room += to[i].len;
 	if (len > room)
 		return -ENOSPC;
 	plen = segment_payload(it, &ofs);
-	__builtin_memcpy(out, it->hdr, it->hdr_len);
-	source_copy(it, it->payload + ofs, out + it->hdr_len, plen);
 	switch (it->kind) {
-	case VNET_CSUM:
-		sum_store(out + it->csum_start + it->csum_offset,
-			  sum_add(0, out + it->csum_start, len - it->csum_start));
-		break;
-	case VNET_CSUM_CRC32C:
-		at = out + it->csum_start + SCTP_CSUM_OFS;
-		put32(at, 0);
-		crc = crc32c(out + it->csum_start, len - it->csum_start);
-		put32(at, __builtin_bswap32(crc));
-		break;
 	case VNET_TCP:
-		ip_fix(it, out, len);
-		tcp_fix(it, out, ofs, len);
-		break;
 	case VNET_UDP:
-		ip_fix(it, out, len);
-		put16(out + it->l4 + 4, len - it->l4);
-		if (it->csum_fill)
-			l4_csum_store(it, out, len, UDP_CSUM_OFS);
+		segment_write(it, to, ofs, plen);
 		break;
 	case VNET_UFO:
-		ufo_fix(it, out, ofs, plen);
-		ip_fix(it, out, len);
+		fragment_write(it, to, ofs, plen);
+		break;
+	default:
+		single_write(it, to);
 		break;
 	}
 	it->next++;
 	return (int)len;
+}
+
+int vnet_iter_next(struct vnet_iter *it, void *buf, uint32_t room)
+{
+	return vnet_iter_write(it, &(struct vnet_piece){ buf, room }, 1);
 }

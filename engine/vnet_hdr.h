@@ -27,6 +27,12 @@ struct vnet_frag {
 	uint32_t len;		/* bytes; 0 is allowed */
 };
 
+/* Where a frame is written to; the pieces follow one another without a gap. */
+struct vnet_piece {
+	void *base;
+	uint32_t len;		/* bytes; 0 is allowed */
+};
+
 /* What an iterator reads. Must stay valid as long as the iterator is used. */
 struct vnet_source {
 	const void *hdr;		/* virtio-net header in this machine's byte order, or NULL for none */
@@ -85,9 +91,13 @@ void vnet_iter_seek(struct vnet_iter *it, uint32_t n);
 uint32_t vnet_iter_len(const struct vnet_iter *it);
 
 /*
- * Write the next frame to buf. Returns its length, 0 at the end, or -ENOSPC if it is longer than room
- * (the iterator stays where it is). Reads each payload byte once and writes nothing behind the frame.
+ * Write the next frame to n pieces. Returns its length, 0 at the end, or -ENOSPC if it is longer than all of
+ * them (the iterator stays where it is). Reads each payload byte once (CRC32C: twice), never what it has
+ * written, and writes nothing behind the frame.
  */
+int vnet_iter_write(struct vnet_iter *it, const struct vnet_piece *to, uint32_t n);
+
+/* The same with one piece. */
 int vnet_iter_next(struct vnet_iter *it, void *buf, uint32_t room);
 
 #endif

@@ -16,10 +16,16 @@
 #include <unistd.h>
 
 #include "inproc.h"
+#include "inproc_kloop.h"
+#include "../engine/csb.h"
+#include "../engine/forward.h"
 #include "../engine/nic.h"
 #include "../engine/os.h"
 
 #define REGIONS		1024
+#define NIC_SLOTS	64u
+#define PAIRS_MAX	64u
+#define CPUS		4u			/* that attached interfaces are told of */
 #define SPACE		(UINT64_C(64) << 30)	/* address space for regions, bytes */
 #define GUARD		((uint64_t)65536)	/* inaccessible bytes on both sides of a region */
 #define PRIVATE_HEADER	16			/* keeps the size of an os_alloc() block, and its alignment */
@@ -36,6 +42,9 @@ static struct {
 	long fail_after;
 	uint32_t clock_offset;
 	struct inproc_hooks hooks;
+	unsigned nic_hosts;		/* ports with an open host side */
+	struct forward_pair *pair[PAIRS_MAX];
+	int pair_cpu[PAIRS_MAX];
 	pthread_mutex_t log_lock;	/* the data path logs from any thread, also with `lock` held */
 	unsigned log_lines;
 	char log_last[512];
@@ -213,15 +222,29 @@ os_copy_from_caller(void *dst, uint64_t src, size_t n)
 void
 os_wake(struct actor *a)
 {
-	if (__atomic_load_n(&a->sleep, __ATOMIC_RELAXED) == ACTOR_SLEEP_FUTEX)
+	switch (__atomic_load_n(&a->sleep, __ATOMIC_RELAXED)) {
+	case ACTOR_SLEEP_FUTEX:
 		syscall(SYS_futex, &a->wake, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+		break;
+	case ACTOR_SLEEP_FD:
+		inproc_event_wake(a);
+		break;
+	}
 }
 
 int
 os_nic_open(void *caller, struct port *port, const struct os_nic_params *params, char *why, size_t why_size)
 {
-	snprintf(why, why_size, "port %s: network interfaces are not served inside a program", port->name);
-	return -EOPNOTSUPP;
+	if (host.hooks.nic_sync == NULL) {
+		snprintf(why, why_size, "port %s: network interfaces are not served inside a program", port->name);
+		return -EOPNOTSUPP;
+	}
+	port->num_tx = port->num_rx = host.hooks.nic_queues;
+	port->num_host_tx = params->host_tx != 0 ? params->host_tx : 1;
+	port->num_host_rx = params->host_rx != 0 ? params->host_rx : 1;
+	port->tx_slots = port->rx_slots = NIC_SLOTS;
+	port->max_frame = params->buf_size;
+	return 0;
 }
 
 void
@@ -229,16 +252,114 @@ os_nic_close(struct port *port)
 {
 }
 
+int
+os_nic_host_open(struct port *port, char *why, size_t why_size)
+{
+	if (allocation_fails()) {
+		snprintf(why, why_size, "port %s: its host rings cannot be opened", port->name);
+		return -ENOMEM;
+	}
+	host.nic_hosts++;
+	return 0;
+}
+
+void
+os_nic_host_close(struct port *port)
+{
+	host.nic_hosts--;
+}
+
 uint64_t
 os_nic_key(void *caller, const char *name)
 {
-	return 0;
+	return host.hooks.nic_sync != NULL && strncmp(name, "nic", 3) == 0 ? 1 : 0;
+}
+
+bool
+os_nic_peers(const struct port *a, const struct port *b)
+{
+	return host.hooks.nic_peers != NULL && host.hooks.nic_peers(a, b);
 }
 
 int
 os_nic_sync(struct kring *kr, struct nic_ring *ring)
 {
-	return -ENXIO;
+	return host.hooks.nic_sync != NULL ? host.hooks.nic_sync(kr, ring) : -ENXIO;
+}
+
+/* --- workers: whoever calls inproc_work --- */
+
+void
+os_nic_size(void *caller, const char *name, uint32_t *pairs, uint32_t *slots)
+{
+	*pairs = host.hooks.nic_queues;
+	*slots = NIC_SLOTS;
+}
+
+int
+os_worker_start(struct forward_pair *pair, int cpu)
+{
+	unsigned i = 0;
+
+	if (cpu >= (int)CPUS)
+		return -EINVAL;
+	while (i < PAIRS_MAX && host.pair[i] != NULL)
+		i++;
+	if (i == PAIRS_MAX || allocation_fails())
+		return -ENOMEM;
+	host.pair[i] = pair;
+	host.pair_cpu[i] = cpu;
+	return 0;
+}
+
+void
+os_worker_stop(struct forward_pair *pair)
+{
+	for (unsigned i = 0; i < PAIRS_MAX; i++)
+		if (host.pair[i] == pair)
+			host.pair[i] = NULL;
+}
+
+uint32_t
+os_worker_cpus(void)
+{
+	return CPUS;
+}
+
+unsigned
+inproc_work(void)
+{
+	struct actor *self = inproc_actor();
+	unsigned got = 0, one;
+
+	pthread_mutex_lock(&host.lock);
+	for (unsigned i = 0; i < PAIRS_MAX; i++) {
+		if (host.pair[i] == NULL || host.pair[i]->gone)
+			continue;
+		one = forward_step(host.root, self, host.pair[i]);
+		if ((one & FORWARD_FAILED) != 0)
+			host.pair[i]->gone = 1;
+		got |= one;
+	}
+	engine_tick();
+	pthread_mutex_unlock(&host.lock);
+	return got;
+}
+
+unsigned
+inproc_pairs(int cpu)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PAIRS_MAX; i++)
+		n += host.pair[i] != NULL && host.pair_cpu[i] == cpu;
+	return n;
+}
+
+unsigned
+inproc_nic_hosts(void)
+{
+	return host.nic_hosts;
 }
 
 /* --- start and end --- */
@@ -289,7 +410,7 @@ inproc_clock_advance(uint32_t seconds)
 void
 inproc_hooks_set(const struct inproc_hooks *hooks)
 {
-	host.hooks = hooks != NULL ? *hooks : (struct inproc_hooks){ NULL, NULL };
+	host.hooks = hooks != NULL ? *hooks : (struct inproc_hooks){ .nic_queues = 0 };
 }
 
 unsigned
@@ -399,11 +520,52 @@ copy_out(void *ctx, uint64_t dst, const void *src, size_t n)
 }
 
 static int
+request_execute(struct inproc_fd *fd, struct request_msg *msg)
+{
+	struct why why = { "" };
+	int error;
+
+	pthread_mutex_lock(&host.lock);
+	error = session_request(fd->session, NULL, msg, &why);
+	engine_tick();
+	pthread_mutex_unlock(&host.lock);
+	memcpy(fd->why, why.text, sizeof(fd->why));
+	return error;
+}
+
+/* The request, and what of it is its host's. */
+static int
+request_serve(struct inproc_fd *fd, struct request_msg *msg)
+{
+	struct nmreq_opt_csb *csb;
+	int error;
+
+	if (msg->kind == REQUEST_CTRL && msg->hdr.nr_reqtype == NETMAP_REQ_SYNC_KLOOP_START)
+		return inproc_kloop_start(fd, msg);
+	if (msg->kind == REQUEST_CTRL && msg->hdr.nr_reqtype == NETMAP_REQ_SYNC_KLOOP_STOP)
+		return inproc_kloop_stop(fd);
+	error = request_execute(fd, msg);
+	if (error != 0)
+		return error;
+	csb = csb_option(msg);
+	if (csb == NULL)
+		return 0;
+	error = inproc_csb_enable(fd, csb->csb_atok, csb->csb_ktoa);
+	csb->nro_opt.nro_status = (uint32_t)-error;
+	if (error != 0 && msg->hdr.nr_reqtype == NETMAP_REQ_REGISTER) {
+		pthread_mutex_lock(&host.lock);
+		session_undo(fd->session);
+		engine_tick();
+		pthread_mutex_unlock(&host.lock);
+	}
+	return error;
+}
+
+static int
 control(struct inproc_fd *fd, unsigned long cmd, void *arg)
 {
 	static const struct request_io io = { .copy_in = copy_in, .copy_out = copy_out };
 	struct request *r = calloc(1, sizeof(*r));
-	struct why why = { "" };
 	int error;
 
 	if (r == NULL)
@@ -411,13 +573,8 @@ control(struct inproc_fd *fd, unsigned long cmd, void *arg)
 	error = request_gather_ioctl(&io, (uint32_t)cmd, (uint64_t)(uintptr_t)arg, r);
 	if (error == 0)
 		error = request_check(&r->msg, r->len);
-	if (error == 0) {
-		pthread_mutex_lock(&host.lock);
-		error = session_request(fd->session, NULL, &r->msg, &why);
-		engine_tick();
-		pthread_mutex_unlock(&host.lock);
-		memcpy(fd->why, why.text, sizeof(fd->why));
-	}
+	if (error == 0)
+		error = request_serve(fd, &r->msg);
 	error = request_writeback(&io, r, error);
 	free(r);
 	return error;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../engine/ctrl.h"
+#include "../engine/nic.h"
 #include "../engine/sync.h"
 
 /* A descriptor, as it were. */
@@ -58,7 +59,22 @@ struct inproc_hooks {
 	bool (*region_ready)(const struct region *r);
 	/* Before each copy from the caller's memory: a look at what others see in the middle of a sync. */
 	void (*copy_from_caller)(uint64_t src, size_t n);
+	/* If set, there are interfaces, all names that begin with "nic", of so many queues: moves their frames. */
+	uint16_t nic_queues;
+	int (*nic_sync)(struct kring *kr, struct nic_ring *ring);
+	/* Are the two the ends of a veth pair? NULL: none are. */
+	bool (*nic_peers)(const struct port *a, const struct port *b);
 };
+
+/* Ports whose host side is open. */
+unsigned inproc_nic_hosts(void);
+/*
+ * One step for each ring pair of attached interfaces; returns all that forward_step() said. An interface that fails is
+ * gone. Not while another thread has a request under way.
+ */
+unsigned inproc_work(void);
+/* Ring pairs that a worker on this CPU has (0 to 3; -1: on any). */
+unsigned inproc_pairs(int cpu);
 
 /* NULL: none. Not while other threads sync. */
 void inproc_hooks_set(const struct inproc_hooks *hooks);

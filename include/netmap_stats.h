@@ -54,7 +54,7 @@ struct netmap_stats_instance {
 
 enum netmap_stats_type {
 	NETMAP_STATS_OTHER = 0,		/* a type that this version of the library does not know */
-	NETMAP_STATS_VALE,		/* port of a switch */
+	NETMAP_STATS_VALE,		/* port of a switch; without a ':' in its name a persistent one that is on none */
 	NETMAP_STATS_PIPE,		/* one end of a pipe */
 	NETMAP_STATS_NIC,		/* network interface */
 	NETMAP_STATS_PARENT		/* on no switch: made for the pipes that are named after it */

@@ -63,6 +63,7 @@ void client_spin_end(bool found);
 /*
  * Sleeps until woken (0), the timeout (-ETIMEDOUT; NULL: none), or a signal (-EINTR). The mask, when given, is in force during the sleep as with ppoll.
  * Returns 0 now and then without cause (at least once a second, to notice that netmapd died: client_poll then says POLLERR).
+ * A cancellation point: the caller holds nothing but what a cleanup handler of his undoes, the arming among it.
  */
 int client_wait(struct client_waiter *w, const struct timespec *timeout, const void *sigmask);
 /* -1 if the process has no descriptor left for it: then sleep in slices of some milliseconds. Readable when the thread was woken; to be drained by client_waiter_drain after the call, if it was readable. */

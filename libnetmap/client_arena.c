@@ -145,35 +145,45 @@ out:
 
 /* --- regions --- */
 
+int
+client_region_fd(uint16_t type, const void *body, size_t size, struct proto_region_reply *r)
+{
+	struct message_fds fds = { 0 };
+	const struct client_call call = {
+		.type = type,
+		.body = body,
+		.body_size = size,
+		.reply = r,
+		.reply_size = sizeof(*r),
+		.in = &fds,
+	};
+	int n = client_call(&call), fd = message_fds_take(&fds);
+	struct stat st;
+
+	message_fds_close(&fds);
+	/* The file must be as long as a mapping may be: touching what lies behind its end kills. */
+	if (n == sizeof(*r) && fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= r->size)
+		return fd;
+	if (fd >= 0)
+		sys_close(fd);
+	return n < 0 ? n : -EPROTO;
+}
+
 /* Asks for the region's memory and maps it at its place. */
 static int
 region_map(uint32_t no, uint32_t generation)
 {
 	struct proto_region q = { .no = no, .generation = generation };
 	struct proto_region_reply r;
-	struct message_fds fds = { 0 };
-	const struct client_call call = {
-		.type = PROTO_REGION,
-		.body = &q,
-		.body_size = sizeof(q),
-		.reply = &r,
-		.reply_size = sizeof(r),
-		.in = &fds,
-	};
-	int n = client_call(&call), fd = message_fds_take(&fds);
-	struct stat st;
+	int fd = client_region_fd(PROTO_REGION, &q, sizeof(q), &r);
 	long p = -EPROTO;
 
-	/* The file must be as long as the mapping: touching what lies behind its end kills. */
-	if (n == sizeof(r) && fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= r.size && r.no == no && r.generation == generation &&
-	    r.addr >= client_arena.base + client_arena.state && r.size <= client_arena.size &&
+	if (fd < 0)
+		return fd;
+	if (r.no == no && r.generation == generation && r.addr >= client_arena.base + client_arena.state && r.size <= client_arena.size &&
 	    r.addr - client_arena.base <= client_arena.size - r.size)
 		p = sys_mmap((void *)(uintptr_t)r.addr, r.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
-	if (fd >= 0)
-		sys_close(fd);
-	message_fds_close(&fds);
-	if (n < 0)
-		return n;
+	sys_close(fd);
 	if (p < 0)
 		return (int)p;
 	sys_madvise((void *)(uintptr_t)r.addr, r.size, MADV_DONTDUMP);

@@ -121,6 +121,9 @@ call_locked(const struct client_call *call)
 	union reply_buffer buf;
 	long n = message_send(conn.fd, iov, call->body_size > 0 ? 2 : 1, call->out, 0);
 
+	/* Another thread closed a descriptor that was to go along: nothing was sent. */
+	if (n == -EBADF && call->out != NULL && call->out->n > 0 && socket_cookie(conn.fd) == conn.cookie)
+		return n;
 	if (n == 0)
 		n = reply_receive(call->type, &buf, &fds);
 	if (n < 0) {
@@ -259,7 +262,9 @@ connect_private(bool start)
 		return err;
 	}
 	for (int i = 0; i < RETRIES; i++) {
-		err = instance_dir_make(dir, text);
+		err = start ? instance_dir_make(dir, text) : instance_dir_check(dir, text);
+		if (err == -ENOENT)
+			break;
 		if (err != 0) {
 			client_why_set("%s", text);
 			return err;
@@ -370,7 +375,7 @@ client_call(const struct client_call *call)
 	return (int)n;
 }
 
-void
+int
 client_tell(uint16_t type, const void *body, size_t size)
 {
 	struct proto_header hdr = { .magic = PROTO_MAGIC, .version = PROTO_VERSION, .type = type };
@@ -379,8 +384,9 @@ client_tell(uint16_t type, const void *body, size_t size)
 		{ .iov_base = (void *)(uintptr_t)body, .iov_len = size },
 	};
 
-	if (load_acquire(&conn.up) && load_relaxed(&client_process->pid) != 0)
-		message_send(conn.fd, iov, 2, NULL, MSG_DONTWAIT);
+	if (!load_acquire(&conn.up) || load_relaxed(&client_process->pid) == 0)
+		return 0;
+	return message_send(conn.fd, iov, 2, NULL, MSG_DONTWAIT) == -EAGAIN ? -EAGAIN : 0;
 }
 
 bool

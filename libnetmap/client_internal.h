@@ -77,8 +77,8 @@ struct client_call {
 };
 
 int client_call(const struct client_call *call);
-/* A message without a reply. Takes no lock; may be lost when netmapd's queue is full. (signal-safe) */
-void client_tell(uint16_t type, const void *body, size_t size);
+/* A message without a reply. Takes no lock, does not block: -EAGAIN when netmapd's queue is full. 0 also if there is no netmapd. (signal-safe) */
+int client_tell(uint16_t type, const void *body, size_t size);
 /* Connects unless connected; with `start`, starts a private netmapd where there is none. 0 or -errno, with client_why_set. */
 int client_connect(bool start);
 /* Has netmapd ended? Asks the kernel only if `ask`. */
@@ -87,6 +87,23 @@ bool client_dead(bool ask);
 extern uint32_t client_serial;
 /* In a forked child: the connection is its parent's. */
 void client_connection_forked(void);
+
+/* --- client_relay.c: waking threads of other processes through netmapd --- */
+
+/*
+ * Asks netmapd to signal that actor's event descriptor. Neither blocks nor forgets: if netmapd's queue is full, every sync and poll of this process tries
+ * again. If none comes, netmapd finds the sleeper when it looks after all of them, within a second. (signal-safe)
+ */
+void client_relay(uint32_t actor);
+extern uint32_t client_relay_owed;	/* some of them wait to be sent */
+void client_relay_send(void);
+
+static inline void
+client_relay_retry(void)
+{
+	if (unlikely(load_relaxed(&client_relay_owed) != 0))
+		client_relay_send();
+}
 
 /* --- client_start.c --- */
 
@@ -110,15 +127,26 @@ int client_arena_map(const struct proto_hello_reply *r, int fd);
 /* Is [addr, addr + size) in the state memory? */
 bool client_arena_has(uint64_t addr, size_t size);
 
+/* REGION or MMAP: the memory of a region, the caller's to close, at least r->size bytes long. The descriptor or -errno. */
+int client_region_fd(uint16_t type, const void *body, size_t size, struct proto_region_reply *r);
+
 /* --- client_session.c --- */
+
+/* A NIC port has two sides, each with descriptors of its own. */
+enum client_nic_side {
+	NIC_OWN,			/* the interface */
+	NIC_HOST,			/* its host rings */
+	NIC_SIDES
+};
 
 struct client_session {
 	uint32_t refs;
 	uint32_t id;			/* netmapd's number */
 	uint64_t cookie;
 	struct binding *binding;
+	uint32_t binding_id;		/* what it says while the session is open, see client_session_enter */
 	uint32_t arena;			/* client_arena.number */
-	uint32_t nic_port;		/* port whose driver this session holds, see client_nic.c; 0: none */
+	uint32_t nic[NIC_SIDES];	/* what this session holds of its port's driver, see client_nic.c; 0: nothing */
 	struct client_session *next;
 };
 
@@ -126,8 +154,20 @@ struct client_session {
 unsigned client_sessions(void);
 /* Its netmapd lives and is ours. */
 bool client_session_usable(const struct client_session *s);
-/* Registered, with all that its rings need mapped here. */
-bool client_session_ready(struct client_session *s);
+/*
+ * actor_enter, for this session: *before is for actor_leave. False, and not inside, if another thread or process has closed its last descriptor: its binding
+ * is nobody's or another session's then. True: until actor_leave the binding and, if registered, what it leads to stay.
+ */
+bool client_session_enter(const struct client_session *s, struct actor *self, uint64_t *before);
+/* The calling thread's entry if it can sync this session now: it is inside the data path then, and actor_leave follows. NULL with *err set. */
+struct actor *client_sync_begin(struct client_session *s, uint64_t *before, int *err);
+
+/* --- client_kloop.c --- */
+
+/* Is this gathered request one that this process executes itself? Then *err is its result. */
+bool client_kloop_request(struct client_session *s, struct request_msg *msg, int *err);
+/* After netmapd has accepted the CSB option. When that fails with `undo`, the session is not registered any more. */
+int client_csb_enable(struct client_session *s, uint64_t atok, uint64_t ktoa, bool undo);
 
 /* --- client_mmap.c, client_thread.c, client_nic.c --- */
 
@@ -136,7 +176,7 @@ void client_threads_forked(void);
 struct actor *client_self(int *err);
 void client_wake(struct actor *a);
 
-/* Attaches the driver of the session's port. Lock-free if it is there. 0 or -errno. */
+/* Attaches what the session's rings need of its port's driver. Lock-free if it is there. 0 or -errno. */
 int client_nic_attach(struct client_session *s);
 /* The session ends. Under the tables lock. True if it was the last of its port: then client_nics_close follows, without the lock. */
 bool client_nic_release(struct client_session *s);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "../host/sys.h"
 #include "client_internal.h"
@@ -90,50 +89,24 @@ mapping_add(struct client_session *s, int fd, uintptr_t from, uintptr_t to)
 	return 0;
 }
 
-/* The memory of the session's region, the caller's. */
-static int
-region_fd(struct client_session *s, uint64_t *size)
-{
-	struct proto_session q = { .session = s->id };
-	struct proto_region_reply r;
-	struct message_fds fds = { 0 };
-	const struct client_call call = {
-		.type = PROTO_MMAP,
-		.body = &q,
-		.body_size = sizeof(q),
-		.reply = &r,
-		.reply_size = sizeof(r),
-		.in = &fds,
-	};
-	int n = client_call(&call), fd = message_fds_take(&fds);
-	struct stat st;
-
-	message_fds_close(&fds);
-	if (n == sizeof(r) && fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= r.size) {
-		*size = r.size;
-		return fd;
-	}
-	if (fd >= 0)
-		sys_close(fd);
-	return n < 0 ? n : -EPROTO;
-}
-
 int
 client_mmap(struct client_session *s, int fd, void *addr, size_t length, int prot, int flags, off_t offset, void **out)
 {
+	struct proto_session q = { .session = s->id };
+	struct proto_region_reply r;
 	struct client_guard g;
-	uint64_t size;
 	int memory, err;
 	long p;
 
+	client_why_clear();
 	if ((flags & MAP_TYPE) == MAP_PRIVATE || (flags & MAP_ANONYMOUS) != 0 || length == 0 || offset < 0)
 		return -EINVAL;
 	if (!client_session_usable(s))
 		return -EIO;
-	memory = region_fd(s, &size);
+	memory = client_region_fd(PROTO_MMAP, &q, sizeof(q), &r);
 	if (memory < 0)
 		return memory;
-	if ((uint64_t)offset > size || length > size - (uint64_t)offset) {
+	if ((uint64_t)offset > r.size || length > r.size - (uint64_t)offset) {
 		sys_close(memory);
 		return -EINVAL;
 	}

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The data side of interface drivers in this process: one attachment a port, made at the first sync, kept until no session here is bound to the port.
+ * The data side of interface drivers in this process: one attachment for a port's interface, one for its host rings, each made at the first sync that
+ * needs it and kept until no session here does. Each has a number of its own: struct port.id, struct port.host_id.
  */
 #include <errno.h>
 
 #include "../drivers/driver.h"
+#include "../engine/monitor.h"
 #include "../engine/os.h"
 #include "../engine/sync.h"
 #include "../host/sys.h"
 #include "client_internal.h"
 
 #define NICS_MAX	256u
-#define PORT_CLOSING	UINT32_MAX
+#define NIC_CLOSING	UINT32_MAX
 
 struct nic {
-	uint32_t port;			/* port.id; 0: free; PORT_CLOSING */
+	uint32_t id;			/* 0: free; NIC_CLOSING */
 	uint32_t users;			/* sessions; under the tables lock */
 	struct driver_map *map;
 	int fd[DRIVER_FDS_MAX];
@@ -23,13 +25,13 @@ struct nic {
 
 static struct nic nics[NICS_MAX];
 
-/* Lock-free: entries of ports in use do not move. */
+/* Lock-free: entries in use do not move. 0: a free one. */
 static struct nic *
-nic_find(uint32_t port)
+nic_find(uint32_t id)
 {
 	for (unsigned i = 0; i < NICS_MAX; i++)
-		if (load_acquire(&nics[(port + i) % NICS_MAX].port) == port)
-			return &nics[(port + i) % NICS_MAX];
+		if (load_acquire(&nics[(id + i) % NICS_MAX].id) == id)
+			return &nics[(id + i) % NICS_MAX];
 	return NULL;
 }
 
@@ -40,12 +42,12 @@ nic_close(struct nic *n)
 	while (n->fds > 0)
 		client_fd_close(n->fd[--n->fds]);
 	n->map = NULL;
-	store_release(&n->port, 0);
+	store_release(&n->id, 0);
 }
 
 /* Takes the descriptors over. */
 static int
-nic_open(struct nic *n, uint32_t port, uint64_t shared, struct message_fds *fds)
+nic_open(struct nic *n, uint32_t id, uint64_t shared, struct message_fds *fds)
 {
 	int err = 0;
 
@@ -70,43 +72,62 @@ nic_open(struct nic *n, uint32_t port, uint64_t shared, struct message_fds *fds)
 			client_fd_close(n->fd[--n->fds]);
 		return err;
 	}
-	store_release(&n->port, port);
+	store_release(&n->id, id);
 	return 0;
 }
 
-/* Counts this session as a user of the port's attachment, which is made from what netmapd sent if there is none. Under the tables lock. */
-static int
-nic_enter(struct client_session *s, uint32_t port, uint64_t shared, struct message_fds *fds)
+/* One user less. True if it was the last one: then client_nics_close follows. Under the tables lock. */
+static bool
+nic_leave(uint32_t id)
 {
-	struct nic *n = nic_find(port);
+	struct nic *n = id != 0 ? nic_find(id) : NULL;
+
+	if (n == NULL || --n->users > 0)
+		return false;
+	store_release(&n->id, NIC_CLOSING);
+	return true;
+}
+
+/* Is some thread of this process inside the data path, where it may use what it found before? */
+static bool
+threads_inside(void)
+{
+	const struct actor *a = client_arena.root->actors;
+	int32_t pid = (int32_t)load_relaxed(&client_process->pid);
+
+	/* Who enters from now on finds what we found. */
+	fence_full();
+	for (unsigned i = 1; i <= ACTOR_MAX; i++)
+		if (load_relaxed(&a[i].pid) == pid && load_acquire(&a[i].inside) != 0)
+			return true;
+	return false;
+}
+
+/* Counts this session as a user of the attachment `id`, which is made from what netmapd sent if there is none. Under the tables lock. */
+static int
+nic_enter(struct client_session *s, enum client_nic_side side, uint32_t id, uint64_t shared, struct message_fds *fds)
+{
+	struct nic *n = nic_find(id);
 	int err;
 
-	if (s->nic_port == port) {
-		message_fds_close(fds);
-		return 0;
-	}
 	if (n == NULL) {
 		n = nic_find(0);
-		if (n == NULL) {
-			message_fds_close(fds);
+		if (n == NULL)
 			return -ENOMEM;
-		}
-		err = nic_open(n, port, shared, fds);
+		err = nic_open(n, id, shared, fds);
 		if (err != 0)
 			return err;
 		n->users = 0;
 	}
-	message_fds_close(fds);
 	n->users++;
-	store_release(&s->nic_port, port);
+	store_release(&s->nic[side], id);
 	return 0;
 }
 
-int
-client_nic_attach(struct client_session *s)
+static int
+nic_attach(struct client_session *s, enum client_nic_side side, uint32_t port, uint32_t id)
 {
-	uint32_t port = s->binding->port->id;
-	struct proto_nic q = { .port = port };
+	struct proto_nic q = { .port = port, .host = side == NIC_HOST };
 	struct proto_nic_reply r;
 	struct message_fds fds = { 0 };
 	const struct client_call call = {
@@ -118,32 +139,103 @@ client_nic_attach(struct client_session *s)
 		.in = &fds,
 	};
 	struct client_guard g;
-	int n;
+	bool left = false;
+	int n = client_call(&call);
 
-	if (likely(load_acquire(&s->nic_port) == port))
-		return 0;
-	n = client_call(&call);
 	if (n < 0)
 		return n;
-	if (n != sizeof(r) || r.fds != fds.n) {
+	if (n != sizeof(r) || r.fds != fds.n || r.id != id) {
 		message_fds_close(&fds);
 		return -EPROTO;
 	}
 	client_lock(CLIENT_LOCK_TABLES, &g);
-	n = nic_enter(s, port, r.shared, &fds);
+	n = 0;
+	if (s->nic[side] != 0 && s->nic[side] != id) {
+		/* That of host rings which are closed since, and open again. */
+		if (threads_inside()) {
+			n = -EAGAIN;
+		} else {
+			left = nic_leave(s->nic[side]);
+			s->nic[side] = 0;
+		}
+	}
+	if (n == 0 && s->nic[side] != id)
+		n = nic_enter(s, side, id, r.shared, &fds);
 	client_unlock(CLIENT_LOCK_TABLES, &g);
+	message_fds_close(&fds);
+	if (left)
+		client_nics_close();
 	return n;
+}
+
+/*
+ * What a monitor shows need not be there by the time it has been attached: nothing depends on it, since the monitored program's own syncs show its frames
+ * too.
+ */
+static void
+monitor_attach(struct client_session *s)
+{
+	const struct binding *b = s->binding;
+	const struct kring *rx;
+	uint32_t port = 0, host = 0;
+	bool own = false;
+	uint64_t before;
+	int err;
+	struct actor *self = client_self(&err);
+
+	if (self == NULL || !client_session_enter(s, self, &before))
+		return;
+	/* The other port stays as long as we are inside. */
+	rx = monitor_source(b);
+	if (rx != NULL) {
+		port = rx->port->id;
+		own = b->rx_first < b->port->num_rx;
+		host = binding_has_host(b) ? load_acquire(&rx->port->host_id) : 0;
+	}
+	actor_leave(self, before);
+	if (port != 0 && own && load_acquire(&s->nic[NIC_OWN]) != port)
+		(void)nic_attach(s, NIC_OWN, port, port);
+	if (host != 0 && load_acquire(&s->nic[NIC_HOST]) != host)
+		(void)nic_attach(s, NIC_HOST, port, host);
+}
+
+int
+client_nic_attach(struct client_session *s)
+{
+	const struct binding *b = s->binding;
+	const struct port *p = b->port;
+	bool own = b->tx_first < p->num_tx || b->rx_first < p->num_rx, host = binding_has_host(b);
+	uint32_t id = load_acquire(&p->host_id);
+	int err;
+
+	if (unlikely(p->type == PORT_MONITOR)) {
+		monitor_attach(s);
+		return 0;
+	}
+	if (own && unlikely(load_acquire(&s->nic[NIC_OWN]) != p->id)) {
+		err = nic_attach(s, NIC_OWN, p->id, p->id);
+		if (err != 0)
+			return err;
+	}
+	if (!host && (likely(load_relaxed(&b->forwards) == 0) || id == 0))
+		return 0;
+	if (likely(load_acquire(&s->nic[NIC_HOST]) == id))
+		return 0;
+	err = nic_attach(s, NIC_HOST, p->id, id);
+	/* Who only forwards goes on without: the engine counts what is lost. */
+	return host ? err : 0;
 }
 
 bool
 client_nic_release(struct client_session *s)
 {
-	struct nic *n = s->nic_port != 0 ? nic_find(s->nic_port) : NULL;
+	bool last = false;
 
-	if (n == NULL || --n->users > 0)
-		return false;
-	store_release(&n->port, PORT_CLOSING);
-	return true;
+	for (unsigned i = 0; i < NIC_SIDES; i++) {
+		last |= nic_leave(s->nic[i]);
+		s->nic[i] = 0;
+	}
+	return last;
 }
 
 void
@@ -152,9 +244,9 @@ client_nics_close(void)
 	uint32_t closing;
 
 	for (unsigned i = 0; i < NICS_MAX; i++) {
-		closing = PORT_CLOSING;
+		closing = NIC_CLOSING;
 		/* Only one thread closes it; until it is free nobody finds it. */
-		if (load_relaxed(&nics[i].port) == PORT_CLOSING && atomic_cas(&nics[i].port, &closing, PORT_CLOSING - 1))
+		if (load_relaxed(&nics[i].id) == NIC_CLOSING && atomic_cas(&nics[i].id, &closing, NIC_CLOSING - 1))
 			nic_close(&nics[i]);
 	}
 }
@@ -162,63 +254,95 @@ client_nics_close(void)
 int
 os_nic_sync(struct kring *kr, struct nic_ring *ring)
 {
-	struct nic *n = nic_find(kr->port->id);
+	const struct port *p = kr->port;
+	uint32_t id = kr->host != 0 ? load_acquire(&p->host_id) : p->id, queue = kr->id;
+	struct nic *n = id != 0 ? nic_find(id) : NULL;
 
 	if (n == NULL)
 		return -ENXIO;
-	return kr->dir == RING_TX ? driver_txsync(n->map, kr->id, ring) : driver_rxsync(n->map, kr->id, ring);
+	if (kr->host != 0)
+		queue -= kr->dir == RING_TX ? p->num_tx : p->num_rx;
+	return kr->dir == RING_TX ? driver_txsync(n->map, queue, ring) : driver_rxsync(n->map, queue, ring);
 }
 
 /* --- waiting --- */
 
-/* Calls the driver for every bound queue; *timeout_ms is the shortest that any of them wants. Descriptors found, at most max. */
-static unsigned
-pollfds(struct client_session *s, short events, struct pollfd *fds, unsigned max, int *timeout_ms)
+/* What is collected: descriptors, and the shortest time that a driver wants. */
+struct waiting {
+	short events;
+	struct pollfd *fds;
+	unsigned max, found;
+	int timeout_ms;
+};
+
+/* Of one side: queue q is ring base + q. */
+static void
+side_wait(const struct nic *n, const struct binding *b, uint32_t tx_base, uint32_t rx_base, unsigned queues, struct waiting *w)
 {
-	const struct binding *b = s->binding;
-	struct nic *n;
-	unsigned found = 0, q;
 	struct pollfd queue[DRIVER_QUEUE_FDS];
+	unsigned got, q;
+	short want;
+	int ms;
 
-	*timeout_ms = -1;
-	if (!client_session_usable(s) || !binding_has_nic(b) || client_nic_attach(s) != 0)
-		return 0;
-	n = nic_find(s->nic_port);
-	if (n == NULL)
-		return 0;
-	for (q = 0; q < b->port->num_rx || q < b->port->num_tx; q++) {
-		short want = 0;
-		unsigned got;
-		int ms;
-
-		if ((events & POLLIN) != 0 && q >= b->rx_first && q < b->rx_last)
+	for (q = 0; q < queues; q++) {
+		want = 0;
+		if ((w->events & POLLIN) != 0 && rx_base + q >= b->rx_first && rx_base + q < b->rx_last)
 			want |= POLLIN;
-		if ((events & POLLOUT) != 0 && q >= b->tx_first && q < b->tx_last)
+		/* In a joined ring the other end makes room, and wakes us when it has, or when it parts. */
+		if ((w->events & POLLOUT) != 0 && tx_base + q >= b->tx_first && tx_base + q < b->tx_last &&
+		    load_relaxed(&b->tx[tx_base + q]->joined) == 0)
 			want |= POLLOUT;
 		if (want == 0)
 			continue;
 		got = driver_pollfds(n->map, q, want, queue, DRIVER_QUEUE_FDS, &ms);
-		if (ms >= 0 && (*timeout_ms < 0 || ms < *timeout_ms))
-			*timeout_ms = ms;
-		for (unsigned i = 0; i < got && found < max; i++)
-			fds[found++] = queue[i];
+		if (ms >= 0 && (w->timeout_ms < 0 || ms < w->timeout_ms))
+			w->timeout_ms = ms;
+		for (unsigned i = 0; i < got && w->found < w->max; i++)
+			w->fds[w->found++] = queue[i];
 	}
-	return found;
+}
+
+static unsigned
+larger(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
+static void
+wait_collect(struct client_session *s, struct waiting *w)
+{
+	const struct binding *b = s->binding;
+	const struct port *p;
+	const struct nic *n;
+
+	if (!client_session_usable(s) || !binding_has_nic(b) || client_nic_attach(s) != 0)
+		return;
+	p = b->port;
+	/* A monitor has the rings of what it shows, but sends nothing. */
+	if (p->type == PORT_MONITOR)
+		w->events &= POLLIN;
+	n = s->nic[NIC_OWN] != 0 ? nic_find(s->nic[NIC_OWN]) : NULL;
+	if (n != NULL)
+		side_wait(n, b, 0, 0, larger(p->num_tx, p->num_rx), w);
+	n = binding_has_host(b) && s->nic[NIC_HOST] != 0 ? nic_find(s->nic[NIC_HOST]) : NULL;
+	if (n != NULL)
+		side_wait(n, b, p->num_tx, p->num_rx, larger(p->num_host_tx, p->num_host_rx), w);
 }
 
 unsigned
 client_kernel_fds(struct client_session *s, short events, struct pollfd *fds, unsigned max)
 {
-	int timeout_ms;
+	struct waiting w = { .events = events, .fds = fds, .max = max, .timeout_ms = -1 };
 
-	return pollfds(s, events, fds, max, &timeout_ms);
+	wait_collect(s, &w);
+	return w.found;
 }
 
 int
 client_kernel_timeout(struct client_session *s, short events)
 {
-	int timeout_ms;
+	struct waiting w = { .events = events, .timeout_ms = -1 };
 
-	pollfds(s, events, NULL, 0, &timeout_ms);
-	return timeout_ms;
+	wait_collect(s, &w);
+	return w.timeout_ms;
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "../engine/csb.h"
 #include "../engine/os.h"
 #include "../engine/sync.h"
 #include "../host/copy.h"
@@ -82,6 +83,7 @@ session_enter(const struct proto_session_reply *r, struct client_session **out)
 		s->id = r->session;
 		s->cookie = r->cookie;
 		s->binding = (void *)(uintptr_t)r->binding;
+		s->binding_id = r->binding_id;
 		s->arena = client_arena.number;
 		s->next = sessions.list;
 		sessions.list = s;
@@ -240,16 +242,13 @@ client_session_usable(const struct client_session *s)
 }
 
 bool
-client_session_ready(struct client_session *s)
+client_session_enter(const struct client_session *s, struct actor *self, uint64_t *before)
 {
-	const struct binding *b = s->binding;
-	const struct region *r;
-
-	if (!load_acquire(&b->registered))
-		return false;
-	r = load_relaxed(&b->region);
-	return client_arena_has((uintptr_t)r, sizeof(*r)) && os_region_ready(r) &&
-		(!binding_has_nic(b) || client_nic_attach(s) == 0);
+	*before = actor_enter(client_arena.root, self);
+	if (likely(load_acquire(&s->binding->id) == s->binding_id))
+		return true;
+	actor_leave(self, *before);
+	return false;
 }
 
 /* --- ioctl --- */
@@ -298,6 +297,21 @@ request_exchange(struct client_session *s, struct request *r)
 	return n < 0 ? n : 0;
 }
 
+/* By netmapd; what it cannot do, since it does not see the program's memory, follows here. */
+static int
+request_serve(struct client_session *s, struct request *r)
+{
+	struct nmreq_opt_csb *csb = csb_option(&r->msg);
+	uint64_t atok = csb != NULL ? csb->csb_atok : 0, ktoa = csb != NULL ? csb->csb_ktoa : 0;
+	int err = client_session_usable(s) ? request_exchange(s, r) : -EIO;
+
+	if (err != 0 || csb == NULL)
+		return err;
+	err = client_csb_enable(s, atok, ktoa, r->reqtype == NETMAP_REQ_REGISTER);
+	csb->nro_opt.nro_status = (uint32_t)-err;
+	return err;
+}
+
 static int
 session_request_ioctl(struct client_session *s, unsigned long request, void *arg)
 {
@@ -307,42 +321,79 @@ session_request_ioctl(struct client_session *s, unsigned long request, void *arg
 
 	client_why_clear();
 	err = request_gather_ioctl(&io, (uint32_t)request, (uintptr_t)arg, &r);
-	if (err == 0)
-		err = client_session_usable(s) ? request_exchange(s, &r) : -EIO;
+	if (err == 0 && !client_kloop_request(s, &r.msg, &err))
+		err = request_serve(s, &r);
 	return request_writeback(&io, &r, err);
 }
 
-/* The calling thread's entry if it can sync this session now. */
-static struct actor *
-sync_begin(struct client_session *s, int *err)
+/* Registered, with all that its rings need mapped here? 0 or -errno. Inside the data path. */
+static int
+session_ready(const struct client_session *s)
+{
+	const struct binding *b = s->binding;
+	const struct region *r;
+
+	if (!load_acquire(&b->registered))
+		return -ENXIO;
+	r = load_relaxed(&b->region);
+	return client_arena_has((uintptr_t)r, sizeof(*r)) && os_region_ready(r) ? 0 : -EIO;
+}
+
+struct actor *
+client_sync_begin(struct client_session *s, uint64_t *before, int *err)
 {
 	struct actor *self;
 
+	client_relay_retry();
 	if (unlikely(!client_session_usable(s))) {
 		*err = -EIO;
 		return NULL;
 	}
 	self = client_self(err);
-	if (unlikely(self != NULL && !client_session_ready(s))) {
-		*err = load_acquire(&s->binding->registered) ? -EIO : -ENXIO;
+	if (unlikely(self == NULL))
 		return NULL;
+	if (unlikely(!client_session_enter(s, self, before)))
+		goto err_closed;
+	*err = session_ready(s);
+	if (*err == 0 && binding_has_nic(s->binding)) {
+		/* Attaching waits for threads inside, and must be none itself. */
+		actor_leave(self, *before);
+		*err = client_nic_attach(s) == 0 ? 0 : -EIO;
+		if (unlikely(!client_session_enter(s, self, before)))
+			goto err_closed;
 	}
-	return self;
+	if (likely(*err == 0))
+		return self;
+	actor_leave(self, *before);
+	return NULL;
+
+err_closed:
+	*err = -EBADF;
+	return NULL;
+}
+
+static int
+session_sync(struct client_session *s, int (*sync)(struct arena_root *root, struct actor *self, struct binding *b))
+{
+	uint64_t before;
+	int err;
+	struct actor *self = client_sync_begin(s, &before, &err);
+
+	if (unlikely(self == NULL))
+		return err;
+	err = sync(client_arena.root, self, s->binding);
+	actor_leave(self, before);
+	return err;
 }
 
 int
 client_ioctl(struct client_session *s, unsigned long request, void *arg)
 {
-	struct actor *self;
-	int err;
-
 	switch ((uint32_t)request) {
 	case NIOCTXSYNC:
-		self = sync_begin(s, &err);
-		return self != NULL ? binding_txsync(client_arena.root, self, s->binding) : err;
+		return session_sync(s, binding_txsync);
 	case NIOCRXSYNC:
-		self = sync_begin(s, &err);
-		return self != NULL ? binding_rxsync(client_arena.root, self, s->binding) : err;
+		return session_sync(s, binding_rxsync);
 	default:
 		return session_request_ioctl(s, request, arg);
 	}
@@ -355,25 +406,28 @@ _Static_assert(EV_IN == POLLIN && EV_OUT == POLLOUT && EV_ERR == POLLERR, "the e
 short
 client_poll(struct client_session *s, short events)
 {
+	uint64_t before;
 	int err;
-	struct actor *self = sync_begin(s, &err);
+	struct actor *self = client_sync_begin(s, &before, &err);
+	unsigned got;
 
 	if (unlikely(self == NULL))
 		return POLLERR;
-	return (short)binding_poll(client_arena.root, self, s->binding, (unsigned)events & (EV_IN | EV_OUT));
+	got = binding_poll(client_arena.root, self, s->binding, (unsigned)events & (EV_IN | EV_OUT));
+	actor_leave(self, before);
+	return (short)got;
 }
 
 /*
  * Counts of slots that only grow. Receive rings count what arrived; of send rings, the room that came back is what the tail tells.
  */
-uint64_t
-client_progress(struct client_session *s, short event)
+static uint64_t
+binding_progress(const struct binding *b, short event)
 {
-	const struct binding *b = s->binding;
 	uint64_t sum = 0;
 	uint32_t i;
 
-	if (!client_session_usable(s) || !load_acquire(&b->registered))
+	if (!load_acquire(&b->registered))
 		return 0;
 	if ((event & POLLIN) != 0)
 		for (i = b->rx_first; i < b->rx_last; i++)
@@ -381,5 +435,19 @@ client_progress(struct client_session *s, short event)
 	else
 		for (i = b->tx_first; i < b->tx_last; i++)
 			sum += load_relaxed(&b->tx[i]->own_free) + load_relaxed(&b->tx[i]->hwtail);
+	return sum;
+}
+
+uint64_t
+client_progress(struct client_session *s, short event)
+{
+	uint64_t before, sum;
+	int err;
+	struct actor *self = client_session_usable(s) ? client_self(&err) : NULL;
+
+	if (self == NULL || !client_session_enter(s, self, &before))
+		return 0;
+	sum = binding_progress(s->binding, event);
+	actor_leave(self, before);
 	return sum;
 }

@@ -9,17 +9,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 
 #include "../engine/os.h"
 #include "../engine/sync.h"
+#include "../host/spin.h"
 #include "../host/sys.h"
 #include "client_internal.h"
 
 #define SLICE_S		1		/* longest sleep: a netmapd that was killed wakes nobody */
-#define SPIN_SCORE_MAX	8
-#define SPIN_TRY	32u		/* without recent success, one sleep in so many spins */
 #define NEST_MAX	8u		/* sleeps within signal handlers within sleeps */
 #define MASK_POLL_NS	1000000
 
@@ -29,9 +27,7 @@ struct client_waiter {
 	int event;			/* event descriptor, -1: none */
 	uint32_t depth;			/* arm_begin without arm_end */
 	uint8_t mode[NEST_MAX];		/* enum actor_sleep of each */
-	uint32_t score;			/* how well spinning did lately */
-	uint32_t misses;		/* sleeps without a try since it stopped paying */
-	bool one_cpu;
+	struct spin spin;
 	bool keyed;
 };
 
@@ -84,7 +80,8 @@ thread_exit(void *arg)
 	if (w->serial == client_serial && load_acquire(&client_process->pid) != 0) {
 		q.actor = w->actor->id;
 		store_relaxed(&event_of[q.actor], 0);
-		client_tell(PROTO_THREAD_EXIT, &q, sizeof(q));
+		/* If that is lost, netmapd hears of it with the end of the process. */
+		(void)client_tell(PROTO_THREAD_EXIT, &q, sizeof(q));
 	}
 	if (w->event >= 0)
 		event_pool_give(w->event);
@@ -97,14 +94,6 @@ static void
 exit_key_make(void)
 {
 	pthread_key_create(&exit_key, thread_exit);
-}
-
-static bool
-only_one_cpu(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) == 1;
 }
 
 /* Gets an actor for this thread. */
@@ -136,8 +125,7 @@ thread_enter(void)
 	self.actor = &client_arena.root->actors[r.actor];
 	self.event = -1;
 	self.depth = 0;
-	self.score = 0;
-	self.one_cpu = only_one_cpu();
+	spin_init(&self.spin);
 	self.serial = serial;
 	if (!self.keyed) {
 		pthread_once(&exit_once, exit_key_make);
@@ -257,13 +245,10 @@ client_wake(struct actor *a)
 		if (id > ACTOR_MAX)
 			break;
 		fd = load_acquire(&event_of[id]);
-		if (fd != 0) {
+		if (fd != 0)
 			event_signal(fd - 1);
-		} else {
-			struct proto_actor q = { .actor = id };
-
-			client_tell(PROTO_WAKE, &q, sizeof(q));
-		}
+		else
+			client_relay(id);
 		break;
 	}
 }
@@ -294,15 +279,23 @@ client_arm_begin(struct client_waiter *w, bool with_fd)
 void
 client_arm(struct client_waiter *w, struct client_session *s, short events)
 {
-	if (client_session_usable(s))
-		binding_arm(client_arena.root, w->actor, s->binding, (unsigned)events & (EV_IN | EV_OUT));
+	uint64_t before;
+
+	if (!client_session_usable(s) || !client_session_enter(s, w->actor, &before))
+		return;
+	binding_arm(client_arena.root, w->actor, s->binding, (unsigned)events & (EV_IN | EV_OUT));
+	actor_leave(w->actor, before);
 }
 
 void
 client_disarm(struct client_waiter *w, struct client_session *s, short events)
 {
-	if (client_session_usable(s))
-		binding_disarm(client_arena.root, w->actor, s->binding, (unsigned)events & (EV_IN | EV_OUT));
+	uint64_t before;
+
+	if (!client_session_usable(s) || !client_session_enter(s, w->actor, &before))
+		return;
+	binding_disarm(client_arena.root, w->actor, s->binding, (unsigned)events & (EV_IN | EV_OUT));
+	actor_leave(w->actor, before);
 }
 
 void
@@ -320,22 +313,16 @@ client_arm_end(struct client_waiter *w)
 		event_signal(w->event);
 }
 
-/* Worth it while the last ones were, and now and then to find out. */
 bool
 client_spin_begin(void)
 {
-	if (self.serial == 0 || self.one_cpu)
-		return false;
-	return self.score > 0 || ++self.misses % SPIN_TRY == 0;
+	return self.serial != 0 && spin_begin(&self.spin);
 }
 
 void
 client_spin_end(bool found)
 {
-	if (found)
-		self.score = SPIN_SCORE_MAX;
-	else if (self.score > 0)
-		self.score--;
+	spin_end(&self.spin, found);
 }
 
 /* The shorter of the timeout and a slice. True if it is the timeout. */
@@ -347,6 +334,32 @@ slice_of(const struct timespec *timeout, struct timespec *slice)
 		return false;
 	*slice = *timeout;
 	return true;
+}
+
+/*
+ * The sleeps of client_wait, which may be the thread's last act: it can be cancelled in the system call, as in libc's own, and nowhere else around it.
+ * client.h says what callers have to have in place.
+ */
+static int
+sleep_futex(const uint32_t *word, const struct timespec *slice)
+{
+	int type, err;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	err = sys_futex_wait(word, 0, slice, 1);
+	pthread_setcanceltype(type, NULL);
+	return err;
+}
+
+static int
+sleep_ppoll(struct pollfd *pfd, struct timespec *slice, const void *sigmask)
+{
+	int type, n;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	n = sys_ppoll(pfd, 1, slice, sigmask);
+	pthread_setcanceltype(type, NULL);
+	return n;
 }
 
 /* With a signal mask only the kernel can change it and sleep in one step: on the event descriptor. */
@@ -366,7 +379,7 @@ wait_masked(struct client_waiter *w, struct timespec *slice, bool whole, const v
 	fence_full();
 	if (load_acquire(&w->actor->wake) != 0)
 		return 0;
-	n = sys_ppoll(&pfd, 1, slice, sigmask);
+	n = sleep_ppoll(&pfd, slice, sigmask);
 	if (n > 0)
 		client_waiter_drain(w);
 	if (n < 0)
@@ -385,7 +398,7 @@ client_wait(struct client_waiter *w, const struct timespec *timeout, const void 
 		return 0;
 	if (sigmask != NULL)
 		return wait_masked(w, &slice, whole, sigmask);
-	err = sys_futex_wait(&w->actor->wake, 0, &slice, 1);
+	err = sleep_futex(&w->actor->wake, &slice);
 	if (err == -ETIMEDOUT)
 		return whole ? -ETIMEDOUT : 0;
 	return err == -EINTR ? err : 0;

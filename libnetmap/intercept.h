@@ -62,6 +62,16 @@ short session_poll(struct fd_entry *e, short events);
  */
 bool session_current(int fd, struct fd_entry *e);
 
+/*
+ * The error that transfers on fd fail with, EINVAL or ENOTSOCK as it is asked for: a netmap descriptor is a
+ * socket to the kernel, and a device to the program. 0 for any other descriptor, after one look into the table.
+ * (signal-safe, but for the first call on a descriptor that came by exec or in a message)
+ */
+#define transfer_refused(fd, err)	(__builtin_expect(fd_peek(fd) != NULL, 0) && fd_is_netmap(fd) ? (err) : 0)
+bool fd_is_netmap(int fd);
+/* As which of the two syscall(nr, ...) is refused; 0: not a transfer. */
+int transfer_errno(long nr);
+
 /* Does any of these descriptors need more than the kernel's poll? */
 bool poll_concerned(const struct pollfd *fds, nfds_t nfds);
 bool select_concerned(int nfds, const void *rd, const void *wr, const void *ex);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls on a descriptor: close and duplication keep the table in step, ioctl goes to the client, and read and
- * write answer EINVAL as they do for a device without them. Also the one place where the library's own
- * descriptors are spared.
+ * Calls on a descriptor: close and duplication keep the table in step, ioctl goes to the client. Also the one
+ * place where the library's own descriptors are spared.
  */
 #include "intercept.h"
 
@@ -14,9 +13,6 @@
 
 #include <net/if.h>
 #include <net/netmap.h>
-
-ssize_t __read_chk(int fd, void *buf, size_t n, size_t buf_size);
-void __chk_fail(void) __attribute__((noreturn));
 
 /* For a program, the library's descriptors are not open. */
 static bool
@@ -215,58 +211,4 @@ ioctl(int fd, unsigned long request, ...)
 	}
 	fd_put(e);
 	return ret;
-}
-
-/* Is fd, of which the table knows something, a netmap descriptor? */
-static bool
-fd_is_netmap(int fd)
-{
-	struct fd_entry *e = session_get(fd);
-	bool yes;
-
-	if (!e)
-		return false;
-	yes = session_current(fd, e);
-	fd_put(e);
-	return yes;
-}
-
-INTERCEPT ssize_t
-read(int fd, void *buf, size_t n)
-{
-	if (fd_peek(fd) && fd_is_netmap(fd))
-		return result_errno(-EINVAL);
-	return libc.read(fd, buf, n);
-}
-
-INTERCEPT ssize_t
-__read_chk(int fd, void *buf, size_t n, size_t buf_size)
-{
-	if (n > buf_size)
-		__chk_fail();
-	return read(fd, buf, n);
-}
-
-INTERCEPT ssize_t
-write(int fd, const void *buf, size_t n)
-{
-	if (fd_peek(fd) && fd_is_netmap(fd))
-		return result_errno(-EINVAL);
-	return libc.write(fd, buf, n);
-}
-
-INTERCEPT ssize_t
-readv(int fd, const struct iovec *iov, int n)
-{
-	if (fd_peek(fd) && fd_is_netmap(fd))
-		return result_errno(-EINVAL);
-	return libc.readv(fd, iov, n);
-}
-
-INTERCEPT ssize_t
-writev(int fd, const struct iovec *iov, int n)
-{
-	if (fd_peek(fd) && fd_is_netmap(fd))
-		return result_errno(-EINVAL);
-	return libc.writev(fd, iov, n);
 }

@@ -43,8 +43,11 @@ message_arrived(struct msghdr *msg)
 INTERCEPT ssize_t
 recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	ssize_t ret = libc.recvmsg(fd, msg, flags);
+	ssize_t ret;
 
+	if (transfer_refused(fd, ENOTSOCK))
+		return result_errno(-ENOTSOCK);
+	ret = libc.recvmsg(fd, msg, flags);
 	if (ret >= 0 && msg->msg_controllen)
 		message_arrived(msg);
 	return ret;
@@ -53,8 +56,11 @@ recvmsg(int fd, struct msghdr *msg, int flags)
 INTERCEPT int
 recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout)
 {
-	int ret = libc.recvmmsg(fd, msgs, n, flags, timeout);
+	int ret;
 
+	if (transfer_refused(fd, ENOTSOCK))
+		return result_errno(-ENOTSOCK);
+	ret = libc.recvmmsg(fd, msgs, n, flags, timeout);
 	for (int i = 0; i < ret; i++)
 		if (msgs[i].msg_hdr.msg_controllen)
 			message_arrived(&msgs[i].msg_hdr);
@@ -115,19 +121,15 @@ syscall_file(long nr, const long *a, long *ret)
 static bool
 syscall_transfer(long nr, const long *a, long *ret)
 {
+	int err = transfer_errno(nr);
+
+	if (err == 0)
+		return false;
+	if (transfer_refused((int)a[0], err)) {
+		*ret = result_errno(-err);
+		return true;
+	}
 	switch (nr) {
-	case SYS_read:
-		*ret = read((int)a[0], (void *)a[1], (size_t)a[2]);
-		return true;
-	case SYS_write:
-		*ret = write((int)a[0], (const void *)a[1], (size_t)a[2]);
-		return true;
-	case SYS_readv:
-		*ret = readv((int)a[0], (const struct iovec *)a[1], (int)a[2]);
-		return true;
-	case SYS_writev:
-		*ret = writev((int)a[0], (const struct iovec *)a[1], (int)a[2]);
-		return true;
 	case SYS_recvmsg:
 		*ret = recvmsg((int)a[0], (struct msghdr *)a[1], (int)a[2]);
 		return true;

@@ -107,29 +107,37 @@ raw_ioctl(int fd, unsigned long request, ...)
 	return raw_result(raw_syscall(SYS_ioctl, fd, request, arg));
 }
 
-static ssize_t
-raw_read(int fd, void *buf, size_t n)
-{
-	return raw_result(raw_syscall(SYS_read, fd, buf, n));
-}
+/* Those that hand their arguments on. */
+#define RAW(ret, name, params, nr, ...) \
+	static ret raw_##name params { return raw_result(raw_syscall(nr, __VA_ARGS__)); }
 
-static ssize_t
-raw_write(int fd, const void *buf, size_t n)
-{
-	return raw_result(raw_syscall(SYS_write, fd, buf, n));
-}
+RAW(ssize_t, read, (int fd, void *buf, size_t n), SYS_read, fd, buf, n)
+RAW(ssize_t, write, (int fd, const void *buf, size_t n), SYS_write, fd, buf, n)
+RAW(ssize_t, readv, (int fd, const struct iovec *iov, int n), SYS_readv, fd, iov, n)
+RAW(ssize_t, writev, (int fd, const struct iovec *iov, int n), SYS_writev, fd, iov, n)
+RAW(ssize_t, pread, (int fd, void *buf, size_t n, off_t off), SYS_pread64, fd, buf, n, off)
+RAW(ssize_t, pwrite, (int fd, const void *buf, size_t n, off_t off), SYS_pwrite64, fd, buf, n, off)
+RAW(ssize_t, preadv, (int fd, const struct iovec *iov, int n, off_t off), SYS_preadv, fd, iov, n, off)
+RAW(ssize_t, pwritev, (int fd, const struct iovec *iov, int n, off_t off), SYS_pwritev, fd, iov, n, off)
+RAW(ssize_t, preadv2, (int fd, const struct iovec *iov, int n, off_t off, int flags), SYS_preadv2, fd, iov, n,
+	off, 0, flags)
+RAW(ssize_t, pwritev2, (int fd, const struct iovec *iov, int n, off_t off, int flags), SYS_pwritev2, fd, iov,
+	n, off, 0, flags)
 
-static ssize_t
-raw_readv(int fd, const struct iovec *iov, int n)
-{
-	return raw_result(raw_syscall(SYS_readv, fd, iov, n));
-}
-
-static ssize_t
-raw_writev(int fd, const struct iovec *iov, int n)
-{
-	return raw_result(raw_syscall(SYS_writev, fd, iov, n));
-}
+RAW(ssize_t, send, (int fd, const void *buf, size_t n, int flags), SYS_sendto, fd, buf, n, flags)
+RAW(ssize_t, sendto, (int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG to,
+	socklen_t to_len), SYS_sendto, fd, buf, n, flags, to.__sockaddr__, to_len)
+RAW(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), SYS_sendmsg, fd, msg, flags)
+RAW(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags), SYS_sendmmsg, fd, msgs, n, flags)
+RAW(ssize_t, recv, (int fd, void *buf, size_t n, int flags), SYS_recvfrom, fd, buf, n, flags)
+RAW(ssize_t, recvfrom, (int fd, void *buf, size_t n, int flags, __SOCKADDR_ARG from, socklen_t *from_len),
+	SYS_recvfrom, fd, buf, n, flags, from.__sockaddr__, from_len)
+RAW(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags), SYS_recvmsg, fd, msg, flags)
+RAW(int, recvmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout),
+	SYS_recvmmsg, fd, msgs, n, flags, timeout)
+RAW(int, shutdown, (int fd, int how), SYS_shutdown, fd, how)
+RAW(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len), SYS_setsockopt, fd,
+	level, name, value, len)
 
 static void *
 raw_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
@@ -237,18 +245,6 @@ raw_epoll_pwait2(int epfd, struct epoll_event *ev, int max, const struct timespe
 	return raw_result(raw_syscall(SYS_epoll_pwait2, epfd, ev, max, timeout, mask, SIGSET_SIZE));
 }
 
-static ssize_t
-raw_recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	return raw_result(raw_syscall(SYS_recvmsg, fd, msg, flags));
-}
-
-static int
-raw_recvmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout)
-{
-	return raw_result(raw_syscall(SYS_recvmmsg, fd, msgs, n, flags, timeout));
-}
-
 static long
 raw_syscall_any(long nr, ...)
 {
@@ -272,7 +268,11 @@ struct libc_calls libc = {
 	.poll = raw_poll, .ppoll = raw_ppoll, .select = raw_select, .pselect = raw_pselect,
 	.epoll_create = raw_epoll_create, .epoll_create1 = raw_epoll_create1, .epoll_ctl = raw_epoll_ctl,
 	.epoll_wait = raw_epoll_wait, .epoll_pwait = raw_epoll_pwait, .epoll_pwait2 = raw_epoll_pwait2,
-	.recvmsg = raw_recvmsg, .recvmmsg = raw_recvmmsg, .syscall = raw_syscall_any,
+	.pread = raw_pread, .pwrite = raw_pwrite, .preadv = raw_preadv, .pwritev = raw_pwritev,
+	.preadv2 = raw_preadv2, .pwritev2 = raw_pwritev2,
+	.send = raw_send, .sendto = raw_sendto, .sendmsg = raw_sendmsg, .sendmmsg = raw_sendmmsg,
+	.recv = raw_recv, .recvfrom = raw_recvfrom, .recvmsg = raw_recvmsg, .recvmmsg = raw_recvmmsg,
+	.shutdown = raw_shutdown, .setsockopt = raw_setsockopt, .syscall = raw_syscall_any,
 };
 
 static const struct {

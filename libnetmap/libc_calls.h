@@ -32,6 +32,12 @@
 	X(ssize_t, write, (int fd, const void *buf, size_t n)) \
 	X(ssize_t, readv, (int fd, const struct iovec *iov, int n)) \
 	X(ssize_t, writev, (int fd, const struct iovec *iov, int n)) \
+	X(ssize_t, pread, (int fd, void *buf, size_t n, off_t off)) \
+	X(ssize_t, pwrite, (int fd, const void *buf, size_t n, off_t off)) \
+	X(ssize_t, preadv, (int fd, const struct iovec *iov, int n, off_t off)) \
+	X(ssize_t, pwritev, (int fd, const struct iovec *iov, int n, off_t off)) \
+	X(ssize_t, preadv2, (int fd, const struct iovec *iov, int n, off_t off, int flags)) \
+	X(ssize_t, pwritev2, (int fd, const struct iovec *iov, int n, off_t off, int flags)) \
 	X(void *, mmap, (void *addr, size_t len, int prot, int flags, int fd, off_t off)) \
 	X(int, munmap, (void *addr, size_t len)) \
 	X(void *, mremap, (void *addr, size_t len, size_t new_len, int flags, ...)) \
@@ -47,6 +53,16 @@
 	X(int, epoll_pwait, (int epfd, struct epoll_event *ev, int max, int timeout, const sigset_t *mask)) \
 	X(int, epoll_pwait2, (int epfd, struct epoll_event *ev, int max, const struct timespec *timeout, \
 		const sigset_t *mask)) \
+	X(ssize_t, send, (int fd, const void *buf, size_t n, int flags)) \
+	X(ssize_t, sendto, (int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG to, \
+		socklen_t to_len)) \
+	X(ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags)) \
+	X(int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags)) \
+	X(ssize_t, recv, (int fd, void *buf, size_t n, int flags)) \
+	X(ssize_t, recvfrom, (int fd, void *buf, size_t n, int flags, __SOCKADDR_ARG from, \
+		socklen_t *from_len)) \
+	X(int, shutdown, (int fd, int how)) \
+	X(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t len)) \
 	X(ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags)) \
 	X(int, recvmmsg, (int fd, struct mmsghdr *msgs, unsigned n, int flags, struct timespec *timeout)) \
 	X(long, syscall, (long nr, ...))

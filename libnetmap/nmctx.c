@@ -10,7 +10,7 @@
 
 #include "nmport_internal.h"
 
-#define NMCTX_TEXT_MAX	512
+#define NMCTX_TEXT_MAX	1024
 
 void
 nmctx_builtin_error(struct nmctx *ctx, const char *text)

@@ -12,12 +12,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <netmap_stats.h>
+
 #include "nmport_internal.h"
+
+/* Not there where these files are used without the user host. */
+#pragma weak netmap_last_error
 
 #define LOAD_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
 
@@ -141,13 +147,26 @@ nmport_clone(struct nmport_d *d)
 
 /* ---- register ---- */
 
+/* Reports that `what` cannot be done, why by errno, and what netmapd says about it if it does. */
+static void
+call_report(const struct nmport_d *d, const char *what)
+{
+	const char *why = netmap_last_error != NULL ? netmap_last_error() : "";
+	int saved = errno;
+
+	nmctx_ferror(d->ctx, "cannot %s: %s%s%s", what, strerror(saved), why[0] != '\0' ? ": " : "", why);
+	errno = saved;
+}
+
 static void
 register_report(struct nmport_d *d)
 {
+	char what[NETMAP_REQ_IFNAMSIZ + 16];
 	int saved = errno;
 	struct nmreq_option *o;
 
-	nmctx_ferror(d->ctx, "cannot register %s: %s", d->hdr.nr_name, strerror(saved));
+	snprintf(what, sizeof(what), "register %s", d->hdr.nr_name);
+	call_report(d, what);
 	nmreq_foreach_option(&d->hdr, o) {
 		if (o->nro_status != 0)
 			nmctx_ferror(d->ctx, "option %s of %s: %s", nmreq_option_name(o->nro_reqtype),
@@ -166,7 +185,7 @@ nmport_register(struct nmport_d *d)
 	}
 	d->fd = open(NETMAP_DEVICE_NAME, O_RDWR);
 	if (d->fd < 0) {
-		nmctx_ferror(d->ctx, "cannot open %s: %s", NETMAP_DEVICE_NAME, strerror(errno));
+		call_report(d, "open " NETMAP_DEVICE_NAME);
 		return -1;
 	}
 	if (ioctl(d->fd, NIOCCTRL, &d->hdr) < 0) {
@@ -208,6 +227,8 @@ mem_find(struct nmctx *ctx, uint16_t mem_id)
 static int
 mem_map(struct nmport_d *d, struct nmem_d *m)
 {
+	char what[NETMAP_REQ_IFNAMSIZ + 64];
+
 	m->mem_id = d->reg.nr_mem_id;
 	if (d->extmem != NULL) {
 		m->mem = (void *)(uintptr_t)d->extmem->nro_usrptr;
@@ -218,8 +239,8 @@ mem_map(struct nmport_d *d, struct nmem_d *m)
 	m->size = d->reg.nr_memsize;
 	m->mem = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd, 0);
 	if (m->mem == MAP_FAILED) {
-		nmctx_ferror(d->ctx, "cannot map the memory of %s (%zu bytes): %s", d->hdr.nr_name, m->size,
-			strerror(errno));
+		snprintf(what, sizeof(what), "map the memory of %s (%zu bytes)", d->hdr.nr_name, m->size);
+		call_report(d, what);
 		return -1;
 	}
 	return 0;

@@ -19,6 +19,7 @@
 #define RING_ID_MAX	4094
 #define MEM_ID_MAX	UINT16_MAX
 #define VPNAME_END	"-*^/@"
+#define TAP_NAME	"tap:"
 
 int
 nmreq_parse_error(struct nmctx *ctx, const char *whole, const char *at, const char *fmt, ...)
@@ -75,12 +76,19 @@ is_identifier_char(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* Returns what follows the ":" of the subsystem, or NULL if there is no valid one. */
+/*
+ * Returns what follows the ":" of the subsystem, or NULL if there is no valid one. *is_whole: the subsystem is part of the
+ * name.
+ */
 static const char *
-subsystem_skip(const char *whole, const char *spec, struct nmctx *ctx, bool *is_vale)
+subsystem_skip(const char *whole, const char *spec, struct nmctx *ctx, bool *is_vale, bool *is_whole)
 {
 	const char *p;
 
+	*is_vale = false;
+	*is_whole = true;
+	if (strncmp(spec, TAP_NAME, strlen(TAP_NAME)) == 0)
+		return spec + strlen(TAP_NAME);
 	if (strncmp(spec, NM_BDG_NAME, strlen(NM_BDG_NAME)) == 0) {
 		*is_vale = true;
 		p = spec + strlen(NM_BDG_NAME);
@@ -92,14 +100,14 @@ subsystem_skip(const char *whole, const char *spec, struct nmctx *ctx, bool *is_
 			return NULL;
 		}
 	} else if (strncmp(spec, "netmap", strlen("netmap")) == 0) {
-		*is_vale = false;
+		*is_whole = false;
 		p = spec + strlen("netmap");
 		if (*p != ':') {
 			nmreq_parse_error(ctx, whole, p, "expected ':' after 'netmap'");
 			return NULL;
 		}
 	} else {
-		nmreq_parse_error(ctx, whole, spec, "expected 'netmap:' or 'valeNAME:'");
+		nmreq_parse_error(ctx, whole, spec, "expected 'netmap:', 'valeNAME:' or 'tap:'");
 		return NULL;
 	}
 	return p + 1;
@@ -166,9 +174,9 @@ int
 nmreq_header_decode_at(const char *whole, const char **spec, struct nmreq_header *h, struct nmctx *ctx)
 {
 	const char *vpname, *end, *name;
-	bool is_vale;
+	bool is_vale, is_whole;
 
-	vpname = subsystem_skip(whole, *spec, ctx, &is_vale);
+	vpname = subsystem_skip(whole, *spec, ctx, &is_vale, &is_whole);
 	if (vpname == NULL)
 		return -1;
 	end = vpname_end(vpname, is_vale);
@@ -177,8 +185,8 @@ nmreq_header_decode_at(const char *whole, const char **spec, struct nmreq_header
 	if (pipe_check(whole, vpname, end, ctx) < 0)
 		return -1;
 
-	/* the host resolves "vale" names itself, and knows nothing of "netmap:" */
-	name = is_vale ? *spec : vpname;
+	/* the host resolves "vale" and "tap" names itself, and knows nothing of "netmap:" */
+	name = is_whole ? *spec : vpname;
 	if ((size_t)(end - name) >= sizeof(h->nr_name))
 		return nmreq_parse_error(ctx, whole, name + sizeof(h->nr_name) - 1,
 			"the name of a port has at most %zu characters", sizeof(h->nr_name) - 1);

@@ -131,7 +131,7 @@ session_adopt(int fd)
 	err = client_adopt(fd, &s);
 	client_leave();
 	if (err) {
-		if (err == -ENOTTY)
+		if (err == -ENOTTY || err == -EBADF)
 			fd_replace(fd, &fd_pending, NULL);
 		return NULL;
 	}

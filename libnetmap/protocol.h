@@ -4,7 +4,8 @@
  *
  * One SOCK_SEQPACKET connection per process, opened on first use and again after fork. A message is one packet: a header, then the body of its type.
  * Every request but WAKE and THREAD_EXIT is answered by one reply of the same type and sequence number; replies come in the order of the requests.
- * A reply with an error is the header alone, but for HELLO and REQUEST, whose replies are always whole: they carry a text.
+ * A reply with an error is the header alone, but for HELLO, REQUEST, PARAM_SET and FDB_SET, whose replies are always whole: they
+ * carry a text.
  * Sizes are exact (that of a request_msg is its len): a message of another size, an unknown type, a wrong magic or version, or descriptors that the
  * type does not carry close the connection. All numbers are in the machine's byte order: both ends run on one machine.
  *
@@ -16,6 +17,7 @@
 
 #include <stdint.h>
 
+#include "../engine/params.h"
 #include "../engine/request.h"
 #include "../engine/ring.h"
 #include "../engine/region.h"
@@ -42,6 +44,11 @@ enum proto_type {
 	PROTO_NIC,		/* descriptors of a NIC port */
 	PROTO_STATS,		/* ports and counters, as a sealed memfd */
 	PROTO_INFO,		/* who serves here */
+	PROTO_UNREGISTER,	/* undoes a session's registration, which the process cannot carry out on its side */
+	PROTO_PARAM_GET,	/* a parameter by number */
+	PROTO_PARAM_SET,	/* a parameter by name */
+	PROTO_FDB,		/* a switch's forwarding table, as a sealed memfd */
+	PROTO_FDB_SET,		/* makes or removes an entry of it */
 	PROTO_TYPES
 };
 
@@ -88,7 +95,7 @@ struct proto_session_reply {
 	uint64_t cookie;	/* SO_COOKIE of the application's end */
 	uint64_t binding;	/* address of struct binding in the arena */
 	uint32_t session;
-	uint32_t reserved;
+	uint32_t binding_id;	/* of that binding while the session is open: it is used again with another one */
 };
 
 struct proto_request {
@@ -107,7 +114,7 @@ struct proto_region {
 	uint32_t generation;
 };
 
-/* REGION and MMAP (request: proto_session). Reply carries the memfd. */
+/* REGION and MMAP (request: proto_session, as of UNREGISTER, whose reply has no body). Reply carries the memfd. */
 struct proto_region_reply {
 	uint64_t addr;		/* place in the arena */
 	uint64_t size;
@@ -128,7 +135,7 @@ struct proto_nic {
 struct proto_nic_reply {
 	uint64_t shared;	/* address of struct driver_shared in the arena */
 	uint32_t fds;
-	uint32_t reserved;
+	uint32_t id;		/* struct port.id, or host_id */
 };
 
 /* STATS: reply carries a sealed memfd with `ports` records, each followed by its rings. */
@@ -152,16 +159,71 @@ struct proto_stats_ring {
 	uint32_t reserved;
 };
 
+#define PROTO_PORT_PERSISTENT	0x100u	/* the port stays until it is removed */
+
 struct proto_stats_port {
 	char name[NETMAP_REQ_IFNAMSIZ];
-	char mode[64];			/* for people: "learning", "pipe", "af_packet (...)" */
-	uint32_t type;			/* enum port_type */
+	char mode[192];			/* for people: "learning", "pipe", "af_packet (...)" */
+	uint32_t type;			/* enum port_type, and PROTO_PORT_PERSISTENT */
 	uint32_t rings;			/* proto_stats_ring records that follow */
 	uint32_t mem_id;
 	uint32_t users;
 	uint64_t mem_size;		/* bytes of the region, virtual */
 	uint32_t switch_port;		/* VALE: index on the switch */
 	uint32_t hdr_len;
+};
+
+/* PARAM_GET: ENOENT beyond the last. */
+struct proto_param_get {
+	uint32_t index;
+};
+
+struct proto_param_reply {
+	char name[PARAM_NAME_SIZE];
+	char note[PARAM_NOTE_SIZE];
+	uint64_t value, default_value;
+	uint64_t min, max;
+	uint32_t read_only;
+	uint32_t no_effect;
+};
+
+/* PARAM_SET: the reply is a struct why. */
+struct proto_param_set {
+	char name[PARAM_NAME_SIZE];
+	uint64_t value;
+};
+
+/* FDB: reply carries a sealed memfd with `entries` records. ENOENT: no such switch. */
+struct proto_fdb {
+	char name[NETMAP_REQ_IFNAMSIZ];	/* of the switch */
+};
+
+struct proto_fdb_reply {
+	uint64_t size;			/* bytes in the memfd */
+	uint32_t entries;
+	uint32_t places;		/* how many the table has room for */
+	uint32_t age;			/* seconds until an address is forgotten, 0: never */
+	uint32_t reserved;
+};
+
+struct proto_fdb_entry {
+	uint8_t addr[6];
+	uint16_t port;			/* index on the switch */
+	uint32_t age_s;			/* since it was seen last */
+	uint32_t is_static;
+	char port_name[NETMAP_REQ_IFNAMSIZ];	/* empty: the port has just left */
+};
+
+enum proto_fdb_op {
+	PROTO_FDB_ADD = 1,		/* a static entry; name is the port's */
+	PROTO_FDB_REMOVE		/* any entry; name is the switch's */
+};
+
+/* FDB_SET: the reply is a struct why. */
+struct proto_fdb_set {
+	char name[NETMAP_REQ_IFNAMSIZ];
+	uint8_t addr[6];
+	uint16_t op;			/* enum proto_fdb_op */
 };
 
 struct proto_info_reply {

@@ -14,8 +14,8 @@
 /* The memory cannot change any more, and reading it does not block: nothing but a sealed memfd has these. */
 #define STATS_SEALS	(F_SEAL_SHRINK | F_SEAL_WRITE)
 
-static int
-records_copy(int fd, uint64_t size, void **out)
+int
+stats_records_copy(int fd, uint64_t size, void **out)
 {
 	struct stat st;
 	char *copy;
@@ -66,9 +66,18 @@ stats_ask(struct proto_stats_reply *reply, void **records)
 
 	if (n < 0)
 		return n;
-	err = n == sizeof(*reply) && fds.n == 1 ? records_copy(fds.fd[0], reply->size, records) : -EPROTO;
+	err = n == sizeof(*reply) && fds.n == 1 ? stats_records_copy(fds.fd[0], reply->size, records) : -EPROTO;
 	message_fds_close(&fds);
 	return err;
+}
+
+int
+stats_connect(void)
+{
+	int err = client_connect(false);
+
+	/* A socket without a server, or a directory that is not there: nobody runs. */
+	return err == -ECONNREFUSED || err == -ENOTDIR ? -ENOENT : err;
 }
 
 static int
@@ -77,11 +86,8 @@ snapshot_ask(struct netmap_stats **out)
 	struct proto_stats_reply reply;
 	struct proto_info_reply info;
 	void *records = NULL;
-	int err = client_connect(false);
+	int err = stats_connect();
 
-	/* A socket without a server, or a directory that is not there: nobody runs. */
-	if (err == -ECONNREFUSED || err == -ENOTDIR)
-		return -ENOENT;
 	if (err == 0)
 		err = info_ask(&info);
 	if (err == 0)

@@ -66,6 +66,8 @@ static enum netmap_stats_type
 type_public(uint32_t type, const char *name)
 {
 	switch (type) {
+	case PORT_VALE | PROTO_PORT_PERSISTENT:
+		return NETMAP_STATS_VALE;
 	case PORT_VALE:
 		return strchr(name, ':') != NULL ? NETMAP_STATS_VALE : NETMAP_STATS_PARENT;
 	case PORT_PIPE:
@@ -130,7 +132,7 @@ port_set(struct snapshot_port *p, const struct proto_stats_port *w)
 		.rings = w->rings,
 		.users = w->users,
 		.mem_id = w->mem_id,
-		.switch_index = w->type == PORT_VALE ? w->switch_port : 0,
+		.switch_index = (w->type & ~PROTO_PORT_PERSISTENT) == PORT_VALE ? w->switch_port : 0,
 		.mem_size = w->mem_size,
 		.vnet_hdr_len = w->hdr_len,
 	};

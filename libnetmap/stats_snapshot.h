@@ -18,4 +18,11 @@
 int stats_snapshot(const struct proto_info_reply *info, const struct proto_stats_reply *reply, const void *records,
 	struct netmap_stats **out);
 
+/* stats.c: for all that asks netmapd without being its client. */
+
+/* Connects to the instance that runs; -ENOENT if there is none. 0 or -errno. */
+int stats_connect(void);
+/* A private copy, the caller's, of the sealed memfd with that many bytes. 0; -EPROTO if it is none; -ENOMEM, or as reading failed. */
+int stats_records_copy(int fd, uint64_t size, void **out);
+
 #endif /* LIBNETMAP_STATS_SNAPSHOT_H */

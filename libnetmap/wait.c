@@ -256,9 +256,7 @@ wait_sleep(struct wait *w, bool *fresh)
 		return -ESTALE;
 	if (in_kernel)
 		return wait_in_kernel(w, (unsigned)in_kernel, fresh);
-	pthread_testcancel();
 	n = client_wait(w->waiter, wait_slice(w, false, &left), w->mask);
-	pthread_testcancel();
 	return n == -ETIMEDOUT ? 0 : n;
 }
 

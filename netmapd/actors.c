@@ -2,6 +2,7 @@
 /* What actors.h says. The table is as large as the engine's; only the part in use is ever touched. */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "../engine/ctrl.h"
@@ -15,6 +16,8 @@ static struct {
 	int event;			/* descriptor + 1; 0: none */
 } actors[ACTOR_MAX + 1];
 
+/* Guards the event descriptors: workers signal them while the control thread closes some. */
+static pthread_mutex_t event_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t highest;		/* number ever given out */
 static unsigned events;
 
@@ -51,14 +54,25 @@ actors_any(uint32_t process)
 	return false;
 }
 
+/* `event` is a descriptor + 1, or 0. */
+static void
+event_set(uint32_t id, int event)
+{
+	int old;
+
+	pthread_mutex_lock(&event_lock);
+	old = actors[id].event;
+	actors[id].event = event;
+	pthread_mutex_unlock(&event_lock);
+	if (old != 0)
+		close(old - 1);
+	events += (event != 0) - (old != 0);
+}
+
 static void
 record_clear(uint32_t id)
 {
-	if (actors[id].event != 0) {
-		close(actors[id].event - 1);
-		events--;
-	}
-	actors[id].event = 0;
+	event_set(id, 0);
 	actors[id].process = 0;
 }
 
@@ -81,11 +95,7 @@ actors_process_gone(uint32_t process)
 void
 actors_set_event(uint32_t id, int fd)
 {
-	if (actors[id].event != 0)
-		close(actors[id].event - 1);
-	else
-		events++;
-	actors[id].event = fd + 1;
+	event_set(id, fd + 1);
 }
 
 unsigned
@@ -99,9 +109,13 @@ actors_wake(uint32_t id)
 {
 	uint64_t one = 1;
 
+	if (id < 1 || id > ACTOR_MAX)
+		return;
+	pthread_mutex_lock(&event_lock);
 	/* A full counter is as good as a signal. */
-	if (id >= 1 && id <= ACTOR_MAX && actors[id].event != 0)
+	if (actors[id].event != 0)
 		(void)sys_write(actors[id].event - 1, &one, sizeof(one));
+	pthread_mutex_unlock(&event_lock);
 }
 
 void

@@ -11,6 +11,9 @@
 
 #include "../engine/actor.h"
 
+/* Number of netmapd itself among the processes, for its workers. */
+#define ACTORS_OWN	UINT32_MAX
+
 /* 0 with the actor's number in *id, or -errno. */
 int actors_new(uint32_t process, int32_t pid, int32_t tid, uint32_t *id);
 /* Is this actor the process's? */
@@ -24,7 +27,7 @@ void actors_process_gone(uint32_t process);
 
 /* Takes the descriptor over. */
 void actors_set_event(uint32_t id, int fd);
-/* Signals the event descriptor; nothing if the thread gave none. */
+/* Signals the event descriptor; nothing if the thread gave none. May be called by any thread. */
 void actors_wake(uint32_t id);
 /* How many threads gave one. */
 unsigned actors_with_event(void);

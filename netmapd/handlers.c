@@ -17,6 +17,7 @@
 #include "../host/place.h"
 #include "actors.h"
 #include "arena.h"
+#include "config.h"
 #include "connection.h"
 #include "log.h"
 #include "nic.h"
@@ -24,6 +25,7 @@
 #include "server.h"
 #include "sessions.h"
 #include "stats.h"
+#include "table.h"
 
 struct message {
 	struct connection *from;
@@ -141,10 +143,13 @@ wake(const struct message *m)
 static void
 session_describe(const struct open_session *s, struct proto_session_reply *r)
 {
+	const struct binding *b = session_binding(s->engine);
+
 	*r = (struct proto_session_reply){
 		.cookie = s->cookie,
-		.binding = (uintptr_t)session_binding(s->engine),
+		.binding = (uintptr_t)b,
 		.session = s->id,
+		.binding_id = b->id,
 	};
 }
 
@@ -266,16 +271,28 @@ map_session(const struct message *m)
 }
 
 static int
+unregister(const struct message *m)
+{
+	const struct proto_session *q = m->body;
+	struct open_session *s = sessions_find(q->session);
+
+	if (s == NULL)
+		return reply_error(m, -ENXIO);
+	session_undo(s->engine);
+	server_tick_soon();
+	return reply(m, NULL, 0, -1);
+}
+
+static int
 nic(const struct message *m)
 {
 	const struct proto_nic *q = m->body;
 	struct proto_nic_reply r = { 0 };
 	struct message_fds fds = { 0 };
-	int err = nic_describe(q->port, &r.shared, &fds);
+	int err = nic_describe(q->port, q->host != 0, &r, &fds);
 
 	if (err != 0)
 		return reply_error(m, err);
-	r.fds = fds.n;
 	return connection_reply(m->from, m->hdr, 0, &r, sizeof(r), &fds);
 }
 
@@ -307,6 +324,66 @@ info(const struct message *m)
 	return reply(m, &r, sizeof(r), -1);
 }
 
+static int
+param_read(const struct message *m)
+{
+	const struct proto_param_get *q = m->body;
+	struct proto_param_reply r = { 0 };
+	struct param_info info;
+
+	if (!param_get(q->index, &info))
+		return reply_error(m, -ENOENT);
+	memcpy(r.name, info.name, sizeof(r.name));
+	memcpy(r.note, info.note, sizeof(r.note));
+	r.value = info.value;
+	r.default_value = info.default_value;
+	r.min = info.min;
+	r.max = info.max;
+	r.read_only = info.read_only;
+	r.no_effect = info.no_effect;
+	return reply(m, &r, sizeof(r), -1);
+}
+
+static int
+param_write(const struct message *m)
+{
+	const struct proto_param_set *q = m->body;
+	struct why why = { .text = "" };
+	int err = config_set(q->name, q->value, &why);
+
+	if (err == 0)
+		os_log(OS_LOG_INFO, "process %d: parameter %.32s = %llu", (int)process_pid(connection_process(m->from)), q->name,
+			(unsigned long long)q->value);
+	server_tick_soon();
+	return connection_reply(m->from, m->hdr, -err, &why, sizeof(why), NULL);
+}
+
+static int
+fdb(const struct message *m)
+{
+	const struct proto_fdb *q = m->body;
+	struct proto_fdb_reply r;
+	int fd = table_collect(q->name, &r), err;
+
+	if (fd < 0)
+		return reply_error(m, fd);
+	err = reply(m, &r, sizeof(r), fd);
+	close(fd);
+	return err;
+}
+
+static int
+fdb_set(const struct message *m)
+{
+	struct why why = { .text = "" };
+	int err = table_change(m->body, &why);
+
+	if (err == -EPROTO)
+		return err;
+	server_tick_soon();
+	return connection_reply(m->from, m->hdr, -err, &why, sizeof(why), NULL);
+}
+
 #define VARIABLE	SIZE_MAX	/* the handler checks the size */
 
 static const struct {
@@ -327,6 +404,11 @@ static const struct {
 	[PROTO_NIC] = { nic, sizeof(struct proto_nic), 0, 0 },
 	[PROTO_STATS] = { stats, 0, 0, 0 },
 	[PROTO_INFO] = { info, 0, 0, 0 },
+	[PROTO_UNREGISTER] = { unregister, sizeof(struct proto_session), 0, 0 },
+	[PROTO_PARAM_GET] = { param_read, sizeof(struct proto_param_get), 0, 0 },
+	[PROTO_PARAM_SET] = { param_write, sizeof(struct proto_param_set), 0, 0 },
+	[PROTO_FDB] = { fdb, sizeof(struct proto_fdb), 0, 0 },
+	[PROTO_FDB_SET] = { fdb_set, sizeof(struct proto_fdb_set), 0, 0 },
 };
 
 int

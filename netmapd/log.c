@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The log. os_log, which the engine calls, ends here as well.
+ * The log. os_log, which the engine calls, ends here as well, from any thread.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,8 @@ static struct {
 	long size;
 	char path[INSTANCE_PATH_MAX];
 } to = { .level = OS_LOG_INFO, .fd = STDERR_FILENO };
+
+static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;	/* one line at a time; guards fd and size */
 
 void
 log_level(enum os_log_level level)
@@ -127,7 +130,9 @@ line_format(enum os_log_level level, const char *fmt, va_list ap)
 	char text[512];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	pthread_mutex_lock(&line_lock);
 	line_write(level, text);
+	pthread_mutex_unlock(&line_lock);
 }
 
 void

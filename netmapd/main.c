@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../drivers/state_file.h"
+#include "config.h"
 #include "log.h"
 #include "server.h"
 #include "start.h"
@@ -24,6 +26,7 @@
 
 struct options {
 	const char *socket;
+	const char *config;		/* NULL: the file of this instance, if there is one */
 	bool foreground;
 	bool orphan;			/* started by libnetmap: nobody waits for us */
 	bool verbose;
@@ -40,6 +43,9 @@ usage(FILE *to)
 		"                      $XDG_RUNTIME_DIR/netmap or /tmp/netmap-UID)\n"
 		"  -i, --idle SECONDS  leave when nothing was open for so long (default: 5 for a private\n"
 		"                      instance in the background, else never)\n"
+		"  -c, --config FILE   read parameters from this file (default: /etc/netmap/netmapd.conf for the\n"
+		"                      system's instance, netmapd.conf in the private directory or\n"
+		"                      $XDG_CONFIG_HOME/netmap/netmapd.conf for a private one, if there)\n"
 		"      --orphan        used by libnetmap: go on in this process, which nobody waits for\n"
 		"  -v, --verbose       log what every client does\n"
 		"  -V, --version       print the version and leave\n"
@@ -53,6 +59,7 @@ options_parse(int argc, char **argv, struct options *o)
 	static const struct option longopts[] = {
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "socket", required_argument, NULL, 's' },
+		{ "config", required_argument, NULL, 'c' },
 		{ "idle", required_argument, NULL, 'i' },
 		{ "orphan", no_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -64,13 +71,16 @@ options_parse(int argc, char **argv, struct options *o)
 	char *end;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fs:i:vVh", longopts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "fs:c:i:vVh", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			o->foreground = true;
 			break;
 		case 's':
 			o->socket = optarg;
+			break;
+		case 'c':
+			o->config = optarg;
 			break;
 		case 'o':
 			o->orphan = true;
@@ -144,11 +154,31 @@ log_open(const struct options *o, const struct start *s)
 {
 	char path[INSTANCE_PATH_MAX];
 
-	log_level(o->verbose ? OS_LOG_DEBUG : OS_LOG_INFO);
+	struct why why;
+
+	if (o->verbose)
+		config_set("verbose", 1, &why);
 	if (o->foreground)
 		return;
 	if (s->dir[0] == '\0' || instance_path(path, s->dir, INSTANCE_LOG_NAME) != 0 || log_to_file(path) != 0)
 		log_to_syslog();
+}
+
+static void
+recovery_log(void *arg, const char *text)
+{
+	os_log(OS_LOG_WARNING, "%s", text);
+}
+
+/* What one that was killed left changed at interfaces. */
+static void
+interfaces_recover(void)
+{
+	int n = state_file_recover(server_dir(), recovery_log, NULL);
+
+	/* In a directory that others may write to there are no notes of ours. */
+	if (n < 0 && n != -EPERM)
+		os_log(OS_LOG_WARNING, "cannot look for interfaces that were left changed, in %s: %s", server_dir(), strerror(-n));
 }
 
 static int
@@ -179,7 +209,7 @@ main(int argc, char **argv)
 	if (!o.idle_given && !o.foreground && s.dir[0] != '\0')
 		o.idle_s = IDLE_PRIVATE_S;
 	so = (struct server_options){ .path = s.path, .listen_fd = s.listen_fd, .lock_fd = s.lock_fd, .idle_s = o.idle_s };
-	if (server_init(&so, text, sizeof(text)) != 0) {
+	if (server_init(&so, text, sizeof(text)) != 0 || config_load(o.config, &s, text, sizeof(text)) != 0) {
 		unlink(s.path);
 		return fail(text);
 	}
@@ -187,6 +217,7 @@ main(int argc, char **argv)
 	if (chdir("/") != 0)
 		return fail(strerror(errno));
 	os_log(OS_LOG_INFO, "netmapd " NETMAPD_VERSION " (pid %d, user %u) serves %s", (int)getpid(), (unsigned)geteuid(), s.path);
+	interfaces_recover();
 	start_done(&s);
 	return server_run();
 }

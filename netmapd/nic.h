@@ -5,14 +5,21 @@
 #ifndef NETMAPD_NIC_H
 #define NETMAPD_NIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../host/message.h"
+#include "../libnetmap/protocol.h"
 
-/* Address of the driver's part of the arena, and its descriptors (which stay the driver's). -ENXIO: no such NIC port. */
-int nic_describe(uint32_t port_id, uint64_t *shared, struct message_fds *fds);
+/*
+ * What a client needs of a port's driver, and its descriptors (which stay the driver's). host: of the side of its host rings. -ENXIO: no such NIC
+ * port, or it has no host rings open.
+ */
+int nic_describe(uint32_t port_id, bool host, struct proto_nic_reply *r, struct message_fds *fds);
 
 struct port;
+/* Its interface has changed: LINK_* of link_watch.h. */
+void nic_changed(struct port *p, unsigned changed);
 /* For people: how this port reaches its interface, and why. */
 void nic_mode(const struct port *p, char *buf, size_t size);
 

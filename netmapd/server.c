@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include "../engine/ctrl.h"
+#include "../host/instance.h"
+#include "../host/sys.h"
 #include "actors.h"
 #include "alive.h"
 #include "arena.h"
@@ -32,7 +35,8 @@
 
 static struct {
 	struct server_options opt;
-	struct source listener, signals, early;
+	char dir[INSTANCE_PATH_MAX];
+	struct source listener, signals, early, alarm;
 	int epoll;
 	bool stop;
 	bool trim;			/* requests were executed: pages of clients' rings were touched */
@@ -41,7 +45,7 @@ static struct {
 	uint32_t *alive;
 	int64_t tick_at, leave_at;	/* milliseconds, monotonic; 0: not set */
 	struct source *removed;
-} server = { .epoll = -1, .early.fd = -1 };
+} server = { .epoll = -1, .early.fd = -1, .alarm.fd = -1 };
 
 static int64_t
 now_ms(void)
@@ -68,6 +72,12 @@ const char *
 server_path(void)
 {
 	return server.opt.path;
+}
+
+const char *
+server_dir(void)
+{
+	return server.dir;
 }
 
 uint64_t
@@ -166,17 +176,38 @@ server_active(void)
 {
 	int64_t idle_ms = (int64_t)server.opt.idle_s * 1000;
 
-	if (sessions_count() > 0 || server.opt.idle_s < 0)
+	if (sessions_count() > 0 || engine_attached() > 0 || engine_persistent() > 0 || server.opt.idle_s < 0)
 		server.leave_at = 0;
 	else
 		server.leave_at = now_ms() + (idle_ms > IDLE_MIN_MS ? idle_ms : IDLE_MIN_MS);
+}
+
+void
+server_alarm(void)
+{
+	uint64_t one = 1;
+
+	(void)sys_write(server.alarm.fd, &one, sizeof(one));
+}
+
+static void
+alarm_handle(struct source *s, uint32_t events)
+{
+	uint64_t count;
+
+	if (sys_read(s->fd, &count, sizeof(count)) > 0)
+		server_tick_soon();
 }
 
 /* Wakes somebody up only if there is something to do: the engine says when, and threads that sleep on descriptors are looked after. */
 static void
 tick(void)
 {
+	unsigned attached = engine_attached();
 	int next = engine_tick();
+
+	if (engine_attached() != attached)
+		server_active();
 
 	if (actors_with_event() > 0) {
 		actors_sweep();
@@ -260,6 +291,8 @@ server_init(const struct server_options *options, char *text, size_t text_size)
 	int err;
 
 	server.opt = *options;
+	snprintf(server.dir, sizeof(server.dir), "%s", options->path);
+	*strrchr(server.dir, '/') = '\0';
 	server.epoll = epoll_create1(EPOLL_CLOEXEC);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -270,7 +303,10 @@ server_init(const struct server_options *options, char *text, size_t text_size)
 	server.early = (struct source){ .fd = epoll_create1(EPOLL_CLOEXEC), .handle = early_handle };
 	server.signals = (struct source){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .handle = signals_handle };
 	server.listener = (struct source){ .fd = options->listen_fd, .handle = listener_handle };
+	server.alarm = (struct source){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .handle = alarm_handle };
 	err = server_add(&server.listener, EPOLLIN);
+	if (err == 0)
+		err = server_add(&server.alarm, EPOLLIN);
 	if (err == 0)
 		err = server_add(&server.signals, EPOLLIN);
 	if (err == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * netmapd's one loop: descriptors with handlers, and the two deadlines (engine_tick, leaving when idle).
- * All of netmapd runs in this one thread.
+ * All of netmapd runs in this one thread, but for the workers' data path (worker.c).
  */
 #ifndef NETMAPD_SERVER_H
 #define NETMAPD_SERVER_H
@@ -49,12 +49,16 @@ int server_run(void);
 struct arena_root *server_root(void);
 uint32_t server_generation(void);
 const char *server_path(void);
+/* netmapd's own directory: where its socket is. */
+const char *server_dir(void);
 /* Address of the word by which clients notice netmapd's end (alive.c). */
 uint64_t server_alive(void);
 
 /* The engine was called: engine_tick soon. */
 void server_tick_soon(void);
-/* A session began or ended: the idle time starts anew. */
+/* The same, from any thread. */
+void server_alarm(void);
+/* A session began or ended, or an interface was attached or detached: the idle time starts anew. */
 void server_active(void);
 
 #endif /* NETMAPD_SERVER_H */

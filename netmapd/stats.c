@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../engine/attach.h"
 #include "../engine/lease.h"
 #include "../engine/os.h"
+#include "../engine/persistent.h"
 #include "arena.h"
 #include "nic.h"
 #include "server.h"
@@ -97,11 +99,11 @@ static void
 port_describe(const struct port *p, struct proto_stats_port *d)
 {
 	memset(d, 0, sizeof(*d));
-	memcpy(d->name, p->name, sizeof(d->name));
-	d->name[sizeof(d->name) - 1] = '\0';
+	port_full_name(p, d->name);
 	switch (p->type) {
 	case PORT_VALE:
-		strcpy(d->mode, "learning");
+		if (!attach_describe(p, d->mode, sizeof(d->mode)) && !persistent_describe(p, d->mode, sizeof(d->mode)))
+			strcpy(d->mode, p->sw != NULL ? "learning" : "parent of pipes");
 		break;
 	case PORT_PIPE:
 		strcpy(d->mode, "pipe");
@@ -109,11 +111,18 @@ port_describe(const struct port *p, struct proto_stats_port *d)
 	case PORT_NIC:
 		nic_mode(p, d->mode, sizeof(d->mode));
 		break;
+	case PORT_MONITOR:
+		strcpy(d->mode, (p->monitor_flags & NR_ZCOPY_MON) != 0 ? "monitor, zero-copy" : "monitor");
+		break;
+	case PORT_NULL:
+		strcpy(d->mode, "null");
+		break;
 	}
-	d->type = p->type;
-	d->rings = (uint32_t)p->num_tx + p->num_rx;
+	d->type = p->type | (p->persistent ? PROTO_PORT_PERSISTENT : 0);
+	d->rings = port_tx_rings(p) + port_rx_rings(p);
 	d->mem_id = p->region->id;
-	d->users = p->users;
+	/* A persistent port is a user of itself. */
+	d->users = p->users - p->persistent;
 	d->mem_size = p->region->size;
 	d->switch_port = p->type == PORT_VALE ? p->sw_index : 0;
 	d->hdr_len = p->hdr_len;
@@ -127,7 +136,7 @@ snapshot_size(uint32_t *ports)
 	*ports = 0;
 	for (const struct port *p = server_root()->ports; p != NULL; p = p->list_next) {
 		size += sizeof(struct proto_stats_port);
-		size += ((uint64_t)p->num_tx + p->num_rx) * sizeof(struct proto_stats_ring);
+		size += ((uint64_t)port_tx_rings(p) + port_rx_rings(p)) * sizeof(struct proto_stats_ring);
 		(*ports)++;
 	}
 	return size;
@@ -139,9 +148,9 @@ snapshot_fill(char *to)
 	for (const struct port *p = server_root()->ports; p != NULL; p = p->list_next) {
 		port_describe(p, (struct proto_stats_port *)(void *)to);
 		to += sizeof(struct proto_stats_port);
-		for (unsigned i = 0; i < p->num_tx; i++, to += sizeof(struct proto_stats_ring))
+		for (unsigned i = 0; i < port_tx_rings(p); i++, to += sizeof(struct proto_stats_ring))
 			ring_describe(p->tx[i], (struct proto_stats_ring *)(void *)to);
-		for (unsigned i = 0; i < p->num_rx; i++, to += sizeof(struct proto_stats_ring))
+		for (unsigned i = 0; i < port_rx_rings(p); i++, to += sizeof(struct proto_stats_ring))
 			ring_describe(p->rx[i], (struct proto_stats_ring *)(void *)to);
 	}
 }

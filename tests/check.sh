@@ -43,7 +43,7 @@ stage()
 		return
 	fi
 	# shellcheck disable=SC2086
-	meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes 1 $suites 2>&1 | tee "$log" | grep -v '^ninja:'
+	meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes 2 $suites 2>&1 | tee "$log" | grep -v '^ninja:'
 	count "$log"
 }
 

@@ -8,6 +8,7 @@
 
 static const char netmap_prefix[] = "netmap:";
 static const char vale_prefix[] = "vale";
+static const char tap_prefix[] = "tap:";
 
 static bool has_prefix(const char *name, const char *prefix)
 {
@@ -16,7 +17,8 @@ static bool has_prefix(const char *name, const char *prefix)
 
 int port_name_complete(char *out, size_t size, const char *name)
 {
-	bool complete = has_prefix(name, netmap_prefix) || has_prefix(name, vale_prefix);
+	bool complete = has_prefix(name, netmap_prefix) || has_prefix(name, vale_prefix) ||
+			has_prefix(name, tap_prefix);
 	int n = snprintf(out, size, "%s%s", complete ? "" : netmap_prefix, name);
 
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;

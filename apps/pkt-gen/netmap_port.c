@@ -7,13 +7,17 @@
 #include <sys/ioctl.h>
 
 #include <libnetmap.h>
+#include <netmap_stats.h>
 
 #include "netmap_port.h"
 
+/* The library has said what it knows; advice is for when netmapd gave no reason of its own. */
 static int open_failed(const struct device *d, int err)
 {
-	fprintf(stderr, "pkt-gen: %s: cannot open: %s: %s\n", d->name, strerror(err),
-		port_open_advice(d->name, err));
+	bool reason = netmap_last_error()[0] != '\0';
+
+	fprintf(stderr, "pkt-gen: %s: cannot open: %s%s%s\n", d->name, strerror(err), reason ? "" : ": ",
+		reason ? "" : port_open_advice(d->name, err));
 	return -err;
 }
 
@@ -146,16 +150,17 @@ static int vnet_request(struct nmport_d *p, uint16_t type, struct nmreq_port_hdr
 int netmap_vnet_setup(struct device *d, const struct options *o)
 {
 	struct nmreq_port_hdr body = { 0 };
+	const char *why;
 	int rc;
 
 	if (o->vnet_len >= 0) {
 		body.nr_hdr_len = (uint32_t)o->vnet_len;
 		rc = vnet_request(d->ports[0], NETMAP_REQ_PORT_HDR_SET, &body);
 		if (rc && o->vnet_len > 0) {
+			why = netmap_last_error();
 			fprintf(stderr, "pkt-gen: %s: -H %d: cannot set the virtio-net header: %s: %s\n",
 				d->name, o->vnet_len, strerror(-rc),
-				rc == -EOPNOTSUPP ? "not available on this port, leave -H away"
-						  : "only VALE ports let it be chosen");
+				why[0] != '\0' ? why : "only VALE ports let it be chosen");
 			return rc;
 		}
 	}

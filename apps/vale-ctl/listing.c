@@ -57,6 +57,9 @@ port_compare(const void *va, const void *vb)
 
 	if (type_rank(a) != type_rank(b))
 		return type_rank(a) < type_rank(b) ? -1 : 1;
+	/* Persistent ports that are on no switch come after those that are. */
+	if ((a->sw[0] == '\0') != (b->sw[0] == '\0'))
+		return a->sw[0] != '\0' ? -1 : 1;
 	/* Digits compare as numbers: vale2 stands before vale10. */
 	c = strverscmp(a->sw, b->sw);
 	if (c == 0 && a->p->switch_index != b->p->switch_index)

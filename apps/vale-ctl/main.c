@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vale-ctl: shows the ports of the instance that serves this user, and changes its switches.
- * Listing asks for statistics and starts no instance; the other commands are netmap requests on a descriptor, like
- * any program's.
+ * Listing asks for statistics and starts no instance, nor does the doctor, who looks at interfaces; the other commands
+ * are netmap requests on a descriptor, like any program's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,11 +11,14 @@
 
 #include <netmap_stats.h>
 
+#include "doctor.h"
 #include "json.h"
 #include "listing.h"
 #include "options.h"
+#include "params.h"
 #include "print.h"
 #include "request.h"
+#include "table.h"
 
 #define WHY_SIZE	512
 
@@ -173,6 +176,28 @@ change(const struct options *o)
 	return err != 0 ? failed(what[o->command], o->name, err) : EXIT_SUCCESS;
 }
 
+static int
+doctor(const struct options *o)
+{
+	int rc = doctor_run(o, stdout);
+
+	return rc < 0 ? failed_why("cannot look at", o->name, rc, "") : rc;
+}
+
+static int
+settings(const struct options *o)
+{
+	const char *const what[] = {
+		[COMMAND_PARAMS] = o->has_value ? "cannot set the parameter" : "cannot list parameters",
+		[COMMAND_TABLE] = "cannot list the forwarding table of",
+		[COMMAND_TABLE_ADD] = "cannot make a static entry for",
+		[COMMAND_TABLE_REMOVE] = "cannot remove the address from",
+	};
+	int err = o->command == COMMAND_PARAMS ? params_run(o, stdout) : table_run(o, stdout);
+
+	return err != 0 ? failed(what[o->command], o->name, err) : EXIT_SUCCESS;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -187,6 +212,15 @@ main(int argc, char **argv)
 		break;
 	case COMMAND_INFO:
 		rc = info(&o);
+		break;
+	case COMMAND_DOCTOR:
+		rc = doctor(&o);
+		break;
+	case COMMAND_PARAMS:
+	case COMMAND_TABLE:
+	case COMMAND_TABLE_ADD:
+	case COMMAND_TABLE_REMOVE:
+		rc = settings(&o);
 		break;
 	default:
 		rc = change(&o);

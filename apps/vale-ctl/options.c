@@ -16,6 +16,7 @@
 static const char usage[] =
 	"usage: vale-ctl [-jv] [-i seconds] [-l name]\n"
 	"       vale-ctl command [-C config] [-m region] [-jv]\n"
+	"       vale-ctl doctor [-jv] interface\n"
 	"without a command: list all ports\n"
 	"  -l NAME       list one port, or the ports of one switch\n"
 	"  -i SECONDS    with rates, measured for so long\n"
@@ -27,12 +28,17 @@ static const char usage[] =
 	"  -r NAME       remove it\n"
 	"  -p vale0:IF   start polling an attached interface\n"
 	"  -P vale0:IF   stop that\n"
+	"  -o            list netmap's parameters; -o NAME: one; -o NAME=VALUE: set it\n"
+	"  -T vale0      list a switch's forwarding table\n"
+	"  -S vale0:a=MAC  a static entry: the address is behind this port\n"
+	"  -R vale0=MAC    remove an address, static or learned\n"
 	"  -C CONFIG     -n, -a, -h: slots[,rx_slots[,rings[,rx_rings]]]\n"
 	"                -p, -P: 0 for one CPU or 1 for a CPU each ring[,first cpu[,cpus]]\n"
 	"  -m REGION     -n, -a, -h: use the memory region with this id, or that of the port with this name\n"
 	"  -j            print JSON\n"
 	"  -v            print more\n"
-	"  --help        print this\n";
+	"  --help        print this\n"
+	"doctor: in what mode an interface would be opened, and what stands in the way; exits with 0 if it can\n";
 
 static int
 bad(FILE *err, int opt, const char *text, const char *what)
@@ -57,13 +63,13 @@ name_take(const char **name, int opt, const char *text, FILE *err)
 static int
 command_take(struct options *o, int opt, const char *text, FILE *err)
 {
-	static const char letters[] = "lgahdnrpP";
+	static const char letters[] = "lgahdnrpPT";
 	static const enum command commands[] = {
 		COMMAND_LIST, COMMAND_INFO, COMMAND_ATTACH, COMMAND_ATTACH_HOST, COMMAND_DETACH, COMMAND_NEW,
-		COMMAND_REMOVE, COMMAND_POLLING_ON, COMMAND_POLLING_OFF,
+		COMMAND_REMOVE, COMMAND_POLLING_ON, COMMAND_POLLING_OFF, COMMAND_TABLE,
 	};
 
-	if (o->name != NULL)
+	if (o->name != NULL || o->command != COMMAND_LIST)
 		return bad(err, opt, text, "one command at a time");
 	o->command = commands[strchr(letters, opt) - letters];
 	return name_take(&o->name, opt, text, err);
@@ -83,6 +89,63 @@ number_take(const char **p, unsigned long max, unsigned long *value)
 		return false;
 	*p = end;
 	return true;
+}
+
+/* The value behind an = : a number, also in hexadecimal. */
+static int
+value_take(uint64_t *value, int opt, const char *text, FILE *err)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
+		return bad(err, opt, text, "must be a number");
+	return 0;
+}
+
+static int
+addr_take(uint8_t addr[6], int opt, const char *text, FILE *err)
+{
+	unsigned b[6];
+	int n = 0;
+
+	if (strspn(text, "0123456789abcdefABCDEF:") != strlen(text) ||
+		sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &n) != 6 ||
+		text[n] != '\0')
+		return bad(err, opt, text, "must be an Ethernet address, as 02:00:00:00:00:01");
+	for (unsigned i = 0; i < 6; i++)
+		addr[i] = (uint8_t)b[i];
+	return 0;
+}
+
+/* -o [name[=value]], -S port=MAC, -R switch=MAC. */
+static int
+setting_take(struct options *o, int opt, const char *text, FILE *err)
+{
+	const char *equals;
+	size_t n;
+	int rc;
+
+	if (o->command != COMMAND_LIST || o->name != NULL)
+		return bad(err, opt, text != NULL ? text : "", "one command at a time");
+	o->command = opt == 'o' ? COMMAND_PARAMS : opt == 'S' ? COMMAND_TABLE_ADD : COMMAND_TABLE_REMOVE;
+	if (text == NULL)
+		return 0;
+	equals = strchr(text, '=');
+	if (equals == NULL && opt != 'o')
+		return bad(err, opt, text, "must be of the form name=address");
+	n = equals != NULL ? (size_t)(equals - text) : strlen(text);
+	if (n >= sizeof(o->name_part))
+		return bad(err, opt, text, "the name is too long (63 characters at most)");
+	memcpy(o->name_part, text, n);
+	rc = name_take(&o->name, opt, o->name_part, err);
+	if (rc != 0 || equals == NULL)
+		return rc;
+	if (opt != 'o')
+		return addr_take(o->addr, opt, equals + 1, err);
+	o->has_value = true;
+	return value_take(&o->value, opt, equals + 1, err);
 }
 
 static int
@@ -139,6 +202,10 @@ static int
 option_take(struct options *o, int opt, const char *text, FILE *err)
 {
 	switch (opt) {
+	case 'o':
+	case 'S':
+	case 'R':
+		return setting_take(o, opt, text, err);
 	case 'C':
 		return config_take(o, text, err);
 	case 'm':
@@ -189,12 +256,46 @@ options_check(const struct options *o, FILE *err)
 		what = "-m: goes with -n, -a or -h";
 	else if (o->interval_s > 0 && o->command != COMMAND_LIST)
 		what = "-i: goes with listings only";
-	else if (o->json && o->command != COMMAND_LIST && o->command != COMMAND_INFO)
-		what = "-j: goes with listings and -g";
+	else if (o->json && o->command != COMMAND_LIST && o->command != COMMAND_INFO &&
+		o->command != COMMAND_DOCTOR && o->command != COMMAND_TABLE &&
+		!(o->command == COMMAND_PARAMS && !o->has_value))
+		what = "-j: goes with listings, -g, -o, -T and doctor";
 	if (what == NULL)
 		return 0;
 	fprintf(err, "vale-ctl: %s (--help for help)\n", what);
 	return -EINVAL;
+}
+
+static int
+interface_take(const char **name, const char *text, FILE *err)
+{
+	if (strncmp(text, "netmap:", 7) == 0)
+		text += 7;
+	if (text[0] == '\0' || strlen(text) >= IFNAMSIZ) {
+		fprintf(err, "vale-ctl: doctor: %s: the name of an interface has 1 to %d characters\n", text,
+			IFNAMSIZ - 1);
+		return -EINVAL;
+	}
+	*name = text;
+	return 0;
+}
+
+/* Words that belong to no option: "doctor" and an interface. */
+static int
+words_take(struct options *o, char *const words[], int n, FILE *err)
+{
+	if (n == 0)
+		return 0;
+	if (strcmp(words[0], "doctor") != 0) {
+		fprintf(err, "vale-ctl: %s: names follow an option (--help for help)\n", words[0]);
+		return -EINVAL;
+	}
+	if (n != 2 || o->name != NULL || o->command != COMMAND_LIST) {
+		fputs("vale-ctl: doctor: takes one interface and no other command (--help for help)\n", err);
+		return -EINVAL;
+	}
+	o->command = COMMAND_DOCTOR;
+	return interface_take(&o->name, words[1], err);
 }
 
 int
@@ -206,19 +307,21 @@ options_parse(struct options *o, int argc, char *const argv[], FILE *out, FILE *
 	*o = (struct options){ .command = COMMAND_LIST };
 	optind = 0;	/* start over, also in a process that has parsed before */
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":a:h:d:n:r:g:l:p:P:C:m:i:jv", longopts, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, ":a:h:d:n:r:g:l:p:P:T:S:R:o::C:m:i:jv", longopts, NULL)) != -1) {
 		if (opt == 'H') {
 			fputs(usage, out);
 			return 1;
 		}
+		/* The argument that -o may have is the next word, as other options'. */
+		if (opt == 'o' && optarg == NULL && optind < argc && argv[optind][0] != '-')
+			optarg = argv[optind++];
 		rc = option_take(o, opt, optarg, err);
 		if (rc != 0)
 			return rc;
 	}
-	if (optind < argc) {
-		fprintf(err, "vale-ctl: %s: names follow an option (--help for help)\n", argv[optind]);
-		return -EINVAL;
-	}
+	rc = words_take(o, argv + optind, argc - optind, err);
+	if (rc != 0)
+		return rc;
 	return options_check(o, err);
 }
 

@@ -17,6 +17,11 @@ enum command {
 	COMMAND_REMOVE,
 	COMMAND_POLLING_ON,
 	COMMAND_POLLING_OFF,
+	COMMAND_DOCTOR,
+	COMMAND_PARAMS,			/* without a name: all; with a value: set it */
+	COMMAND_TABLE,
+	COMMAND_TABLE_ADD,
+	COMMAND_TABLE_REMOVE,
 };
 
 #define CONFIG_MAX	4
@@ -28,6 +33,10 @@ struct options {
 	unsigned configs;		/* how many of them were given */
 	uint16_t mem_id;		/* -m; 0: not given as a number */
 	const char *mem_port;		/* -m: take this port's region; NULL: not given as a name */
+	char name_part[64];		/* -o, -S, -R: what stands before the = */
+	bool has_value;			/* -o */
+	uint64_t value;
+	uint8_t addr[6];		/* -S, -R */
 	double interval_s;		/* -i; 0: no rates */
 	bool json;
 	bool verbose;

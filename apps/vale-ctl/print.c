@@ -76,7 +76,7 @@ type_cell(const struct listing_port *lp, char cell[CELL_SIZE])
 static void
 switch_index_cell(const struct listing_port *lp, char cell[CELL_SIZE])
 {
-	if (lp->p->type == NETMAP_STATS_VALE)
+	if (lp->sw[0] != '\0')
 		number_cell(cell, lp->p->switch_index);
 	else
 		strcpy(cell, "-");

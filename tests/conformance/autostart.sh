@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The first netmap program of an ordinary user starts a netmapd, in a directory of the user's own, and it leaves
 # when nobody needs it any more.
-# Environment: NETMAPD, PKT_GEN; usage: autostart.sh SOURCE-DIRECTORY
+# Environment: NETMAPD, PKT_GEN, VALE_CTL; usage: autostart.sh SOURCE-DIRECTORY
 here=$1
 . "$here/lib.sh"
 [ -e /run/netmap/netmapd.sock ] && skip "the system's netmapd runs, and would serve the test"
@@ -35,6 +35,12 @@ finish()
 }
 trap finish EXIT
 trap 'exit 1' INT TERM HUP
+
+# Who only looks leaves nothing behind.
+[ -e "$place" ] || {
+	$as "$VALE_CTL" >"$dir/list" 2>&1
+	[ ! -e "$place" ] || fail "a listing made $place"
+}
 
 # Two terminals: the receiver first, nothing started beforehand.
 $as "$PKT_GEN" -i vale0:b -f rx -n 100000 >"$dir/rx" 2>&1 &

@@ -27,7 +27,6 @@ static pid_t runner;
 static const char *const usual_log[] = {
 	") serves ",			/* netmapd 0.1.0 (pid ...) serves ... */
 	"leaving: no session for",
-	"there is no switch",		/* vale_index() looks until it is so */
 	NULL
 };
 
@@ -107,6 +106,32 @@ reexec(const char *name, const char *arg1, const char *arg2)
 	fflush(NULL);
 	execv("/proc/self/exe", argv);
 	check_failed(__FILE__, __LINE__, "exec: %s", strerror(errno));
+}
+
+volatile sig_atomic_t signals_seen;
+
+static void
+signal_seen(int sig)
+{
+	signals_seen++;
+}
+
+void
+signals_count(int flags)
+{
+	struct sigaction sa = { .sa_handler = signal_seen, .sa_flags = flags };
+
+	check_ok(sigaction(SIGUSR1, &sa, NULL));
+}
+
+void
+signals_block(sigset_t *before)
+{
+	sigset_t usr1;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	check_ok(sigprocmask(SIG_BLOCK, &usr1, before));
 }
 
 void *

@@ -14,6 +14,7 @@
 #ifndef CONFORMANCE_HARNESS_H
 #define CONFORMANCE_HARNESS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -91,6 +92,12 @@ void stop_process(pid_t pid, int sig);
 void reexec(const char *name, const char *arg1, const char *arg2) __attribute__((noreturn));
 /* In an entry: its arguments. */
 extern char **entry_args;
+
+/* From now on SIGUSR1 is counted. flags: SA_RESTART or 0. */
+void signals_count(int flags);
+extern volatile sig_atomic_t signals_seen;
+/* And this thread gets none until the old mask is back. */
+void signals_block(sigset_t *before);
 
 /* Memory that spawned processes share with the case; zeroed. */
 void *shared_memory(size_t size);

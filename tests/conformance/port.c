@@ -87,6 +87,25 @@ port_open(struct port *p, const char *name)
 }
 
 void
+port_open_two(struct port *a, struct port *b)
+{
+	port_open(a, vale("a"));
+	port_open(b, vale("b"));
+}
+
+void
+port_open_pipe(struct port *m, struct port *s, uint32_t slots)
+{
+	const struct nmreq_register want = { .nr_tx_slots = slots, .nr_rx_slots = slots };
+	char name[NETMAP_REQ_IFNAMSIZ];
+
+	snprintf(name, sizeof(name), "%s{1", vale("pipe"));
+	port_open_as(m, name, &want);
+	snprintf(name, sizeof(name), "%s}1", vale("pipe"));
+	port_open_as(s, name, &want);
+}
+
+void
 port_bind(struct port *p, int fd, const char *name)
 {
 	int err;

@@ -35,6 +35,10 @@ int request_try(int fd, uint16_t type, const char *name, void *body);
  */
 int port_try(struct port *p, const char *name, const struct nmreq_register *want);
 void port_open(struct port *p, const char *name);
+/* Ports a and b of the case's switch. */
+void port_open_two(struct port *a, struct port *b);
+/* Both ends of a pipe with so many slots in each ring. */
+void port_open_pipe(struct port *m, struct port *s, uint32_t slots);
 void port_open_as(struct port *p, const char *name, const struct nmreq_register *want);
 /* REGISTER on a descriptor that is there, and mmap. */
 void port_bind(struct port *p, int fd, const char *name);

@@ -38,8 +38,7 @@ two_opens(void)
 	struct port a, b;
 	int fd = device_open();
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_errno(ioctl(fd, NIOCTXSYNC, NULL), ENXIO);
 	transfer(&a, &b, 1);
 	check_ok(close(fd));
@@ -57,8 +56,7 @@ second_registration(void)
 	struct nmreq old = { .nr_version = NETMAP_API, .nr_flags = NR_REG_ALL_NIC };
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_eq(request_try(a.fd, NETMAP_REQ_REGISTER, vale("c"), &reg), -EBUSY);
 	strcpy(old.nr_name, vale("c"));
 	check_errno(ioctl(a.fd, NIOCREGIF, &old), EBUSY);
@@ -103,8 +101,7 @@ duplicates(void)
 	struct port a, b;
 	int copy, high;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_ok(copy = dup(a.fd));
 	high = fcntl(a.fd, F_DUPFD_CLOEXEC, 300);
 	check(high >= 300);
@@ -131,8 +128,7 @@ overwritten(void)
 	int fds[2], was;
 	char byte = 'x';
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	port_open(&c, vale("c"));
 	was = a.fd;
 	check_ok(munmap(a.mem, a.size));
@@ -306,8 +302,7 @@ executed(void)
 	uint8_t in[FRAME_ROOM];
 	pid_t pid;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_eq(a.reg.nr_offset, 0);
 	pid = spawn(exec_child, &a);
 	check_eq(port_recv(&b, in, 10000), FRAME_MIN);
@@ -406,8 +401,7 @@ passed(void)
 
 	check_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
 	pid = spawn(passing_child, &sock[1]);
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	fd_send(sock[0], a.fd);
 	port_close(&a);
 	check_eq(port_recv(&b, in, 5000), FRAME_MIN);
@@ -454,8 +448,7 @@ mapping_keeps(void)
 {
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_ok(close(a.fd));
 	sleep_ms(50);
 	check(vale_index(vale("a")) >= 0);
@@ -506,8 +499,7 @@ closed_ranges(void)
 	wait_until(vale_index(vale("a")) < 0, GONE_MS);
 	check_errno(close(fd), EBADF);
 	/* The library's own connection is still there. */
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	transfer(&a, &b, 1);
 }
 

@@ -67,8 +67,7 @@ level(void)
 	struct port a, b;
 	pid_t pid;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, b.fd, EPOLLIN, 1);
 	expect(ep, 0, 0);
 	expect(ep, 30, 0);
@@ -100,8 +99,7 @@ edge(void)
 	struct port a, b;
 	pid_t pid;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, b.fd, EPOLLIN | EPOLLET, 1);
 	expect(ep, 0, 0);
 	port_broadcast(&a);
@@ -130,16 +128,11 @@ edge(void)
 static void
 edge_out(void)
 {
-	const struct nmreq_register small = { .nr_tx_slots = 8, .nr_rx_slots = 8 };
 	int ep = epoll_create1(0);
-	char name[NETMAP_REQ_IFNAMSIZ];
 	uint8_t frame[FRAME_MIN] = { 0 };
 	struct port m, s;
 
-	snprintf(name, sizeof(name), "%s{1", vale("p"));
-	port_open_as(&m, name, &small);
-	snprintf(name, sizeof(name), "%s}1", vale("p"));
-	port_open_as(&s, name, &small);
+	port_open_pipe(&m, &s, 8);
 	add(ep, m.fd, EPOLLOUT | EPOLLET, 1);
 	check_eq(expect(ep, -1, 1), EPOLLOUT);
 	expect(ep, 0, 0);
@@ -158,8 +151,7 @@ oneshot(void)
 	int ep = epoll_create1(0);
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, b.fd, EPOLLIN | EPOLLONESHOT, 1);
 	expect(ep, 0, 0);
 	port_broadcast(&a);
@@ -179,8 +171,7 @@ controls(void)
 	struct epoll_event ev = { .events = EPOLLIN };
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_errno(epoll_ctl(ep, EPOLL_CTL_MOD, b.fd, &ev), ENOENT);
 	check_errno(epoll_ctl(ep, EPOLL_CTL_DEL, b.fd, NULL), ENOENT);
 	add(ep, b.fd, EPOLLIN, 1);
@@ -217,8 +208,7 @@ tx_flush(void)
 	uint8_t frame[FRAME_MIN];
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, a.fd, EPOLLIN, 1);
 	frame_make(frame, sizeof(frame), 0xff, 1, 0);
 	check(port_put(&a, frame, sizeof(frame)));
@@ -241,8 +231,7 @@ mixed(void)
 
 	check_ok(pipe(fds));
 	check_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, event, EPOLLIN, 1);
 	add(ep, b.fd, EPOLLIN, 2);
 	add(ep, fds[0], EPOLLIN, 3);
@@ -289,8 +278,7 @@ nested(void)
 	struct port a, b;
 	pid_t pid;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, b.fd, EPOLLIN, 1);
 	check_eq(poll(&pfd, 1, 0), 0);
 	pid = send_later(vale("c"), 40, 1);
@@ -333,8 +321,7 @@ added_meanwhile(void)
 	struct adder adder;
 	pthread_t t;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	port_open(&c, vale("c"));
 	port_broadcast(&a);
 	for (int with_member = 0; with_member < 2; with_member++) {
@@ -350,37 +337,26 @@ added_meanwhile(void)
 	}
 }
 
-static unsigned signals;
-
-static void
-on_signal(int sig)
-{
-	signals++;
-}
-
 static void
 by_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
 	struct timespec twenty = { .tv_nsec = 20000000 };
 	struct epoll_event ev;
-	sigset_t usr1, before;
+	sigset_t before;
 	int ep = epoll_create1(0);
 	struct port b;
 
 	port_open(&b, vale("b"));
 	add(ep, b.fd, EPOLLIN, 1);
-	sigaction(SIGUSR1, &sa, NULL);
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &usr1, &before);
+	signals_count(0);
+	signals_block(&before);
 	raise(SIGUSR1);
 	check_eq(epoll_wait(ep, &ev, 1, 20), 0);
 	check_errno(epoll_pwait(ep, &ev, 1, -1, &before), EINTR);
-	check_eq(signals, 1);
+	check_eq(signals_seen, 1);
 	raise(SIGUSR1);
 	check_errno(epoll_pwait2(ep, &ev, 1, NULL, &before), EINTR);
-	check_eq(signals, 2);
+	check_eq(signals_seen, 2);
 	check_eq(epoll_pwait2(ep, &ev, 1, &twenty, NULL), 0);
 }
 
@@ -400,8 +376,7 @@ forked(void)
 	struct port a, b;
 	pid_t pid;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	add(ep, b.fd, EPOLLIN, 1);
 	pid = spawn(child_waits, &ep);
 	sleep_ms(50);

@@ -233,24 +233,93 @@ registration(void)
 	check_eq(TRY(a, .nr_mode = NR_REG_ONE_NIC, .nr_ringid = 3), 0);
 }
 
+/* Of requests about interfaces on a switch, what needs no interface; the others are in tests/engine/attach.c. */
 static void
-later_features(void)
+attaching(void)
 {
 	struct nmreq_vale_attach attach = { .reg = { .nr_mode = NR_REG_ALL_NIC } };
-	struct nmreq_vale_newif newif = { 0 };
-	struct nmreq_port_hdr hdr = { .nr_hdr_len = 12 };
-	struct nmreq_sync_kloop_start start = { 0 };
+	struct nmreq_vale_polling polling = { .nr_mode = NETMAP_POLLING_MODE_SINGLE_CPU, .nr_num_polling_cpus = 1 };
+	struct nmreq_vale_detach detach = { 0 };
+	char absent[NETMAP_REQ_IFNAMSIZ];
 	struct port p;
 	int fd = device_open();
 
 	port_open(&p, vale("a"));
-	check_eq(TRY(vale("a"), .nr_mode = NR_REG_ALL_NIC, .nr_flags = NR_MONITOR_RX), -EOPNOTSUPP);
-	check_eq(TRY(vale("a"), .nr_mode = NR_REG_NULL, .nr_mem_id = p.reg.nr_mem_id), -EOPNOTSUPP);
-	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, "vale0:lo", &attach), -EOPNOTSUPP);
-	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, "vi0", &newif), -EOPNOTSUPP);
-	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, "vi0", NULL), -EOPNOTSUPP);
-	check_eq(request_try(fd, NETMAP_REQ_PORT_HDR_SET, vale("a"), &hdr), -EOPNOTSUPP);
-	check_eq(request_try(p.fd, NETMAP_REQ_SYNC_KLOOP_START, "", &start), -EOPNOTSUPP);
+	snprintf(absent, sizeof(absent), "%s", vale("no-interface"));
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, absent, &attach), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, "no-interface", &attach), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, vale("a"), &attach), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, absent, &detach), -ENXIO);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, "no-interface", &detach), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, vale("a"), &detach), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_POLLING_ENABLE, absent, &polling), -ENXIO);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_POLLING_DISABLE, "no-interface", &polling), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_POLLING_ENABLE, vale("a"), &polling), -EOPNOTSUPP);
+}
+
+static void
+persistent(void)
+{
+	struct nmreq_vale_newif newif = { .nr_tx_slots = 64, .nr_rx_rings = 2 };
+	struct nmreq_vale_attach attach = { .reg = { .nr_mode = NR_REG_ALL_NIC } };
+	struct nmreq_vale_detach detach = { 0 };
+	struct port p, pipe;
+	char on_one[64], on_two[64], name[16];
+	int fd = device_open();
+
+	/* Interfaces come before ports of their name: one that nobody has. */
+	snprintf(name, sizeof(name), "vi%d", (int)getpid());
+	snprintf(on_one, sizeof(on_one), "vale%d:%s", (int)getpid(), name);
+	snprintf(on_two, sizeof(on_two), "vale%d_2:%s", (int)getpid(), name);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, name, NULL), -ENXIO);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, "lo", NULL), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, "lo", &newif), -EEXIST);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, "vale-x", &newif), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, "sixteen_letters_", &newif), -EINVAL);
+	newif.nr_mem_id = 60000;
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, name, &newif), -EINVAL);
+	newif.nr_mem_id = 0;
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, name, &newif), 0);
+	check(newif.nr_tx_slots == 64 && newif.nr_rx_slots == 1024 && newif.nr_tx_rings == 1 &&
+		newif.nr_rx_rings == 2 && newif.nr_mem_id > 1);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, name, &newif), -EEXIST);
+
+	port_open(&p, name);
+	check_eq(p.reg.nr_mem_id, newif.nr_mem_id);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, name, NULL), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, on_one, &attach), -EBUSY);
+	port_close(&p);
+	check_eq(TRY(on_one, .nr_mode = NR_REG_ALL_NIC), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, on_one, &attach), 0);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, on_one, &attach), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, name, NULL), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_ATTACH, on_two, &attach), 0);
+	check_eq(TRY(name, .nr_mode = NR_REG_ALL_NIC), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, on_one, &detach), -EBUSY);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, on_two, &detach), 0);
+	port_open(&p, on_one);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, on_one, &detach), 0);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DETACH, on_one, &detach), -ENXIO);
+	port_close(&p);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, name, NULL), 0);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, name, NULL), -ENXIO);
+	check_eq(TRY(name, .nr_mode = NR_REG_ALL_NIC), -ENXIO);
+
+	/* What a pipe got as its parent. */
+	snprintf(on_one, sizeof(on_one), "%s{1", name);
+	port_open(&pipe, on_one);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_DELIF, name, NULL), -EINVAL);
+	check_eq(request_try(fd, NETMAP_REQ_VALE_NEWIF, name, &newif), -EEXIST);
+}
+
+static void
+later_features(void)
+{
+	struct nmreq_sync_kloop_start start = { 0 };
+	struct port p;
+
+	port_open(&p, vale("a"));
+	check_eq(request_try(p.fd, NETMAP_REQ_SYNC_KLOOP_START, "", &start), -EINVAL);
 }
 
 static void
@@ -285,8 +354,7 @@ lists(void)
 
 	check_eq(request_try(fd, NETMAP_REQ_VALE_LIST, "eth0", &list), -EINVAL);
 	check_eq(request_try(fd, NETMAP_REQ_VALE_LIST, vale("a"), &list), -ENOENT);
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_eq(vale_index(vale("a")), 0);
 	check_eq(vale_index(vale("b")), 1);
 	check_eq(request_try(fd, NETMAP_REQ_VALE_LIST, vale("c"), &list), 0);
@@ -424,6 +492,8 @@ static const struct test_case cases[] = {
 	{ "failed_body", failed_body, 0, false },
 	{ "options", options, 0, false },
 	{ "registration", registration, 0, false },
+	{ "attaching", attaching, 0, false },
+	{ "persistent", persistent, 0, false },
 	{ "later_features", later_features, 0, false },
 	{ "exclusive", exclusive, 0, false },
 	{ "lists", lists, 0, false },
@@ -433,6 +503,7 @@ static const struct test_case cases[] = {
 };
 
 /* Refused requests are logged with their reasons: the texts are other tests' business. */
-static const char *const expected_log[] = { "request", "(error ", NULL };
+static const char *const expected_log[] = { "request", "(error ", "persistent port ", ": interface attached, ", ": interface detached, ",
+	NULL };
 
 TEST_MAIN(cases, expected_log)

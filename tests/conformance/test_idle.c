@@ -355,8 +355,7 @@ memory(void)
 	uint64_t pair, rss;
 	pid_t pid;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	/* Every slot of both, in both directions, several times. */
 	for (uint64_t i = 0; i < 5000; i++) {
 		frame_make(frame, sizeof(frame), 0xff, 1, i);

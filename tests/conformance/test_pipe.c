@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <libnetmap.h>
+#include <netmap_stats.h>
 
 #include "harness.h"
 #include "port.h"
@@ -251,6 +252,27 @@ reopened(void)
 	check_eq(frame_number(in), 5);
 }
 
+/* What statistics call the port of this name. */
+static void
+check_mode(const char *name, const char *mode)
+{
+	struct netmap_stats *s;
+	unsigned found = 0;
+
+	check_eq(netmap_stats_take(&s), 0);
+	for (unsigned i = 0; i < netmap_stats_ports(s); i++) {
+		const struct netmap_stats_port *p = netmap_stats_port(s, i);
+
+		if (strcmp(p->name, name) != 0)
+			continue;
+		found++;
+		if (strcmp(p->mode, mode) != 0)
+			check_failed(__FILE__, __LINE__, "the mode of %s is '%s', not '%s'", name, p->mode, mode);
+	}
+	check_eq(found, 1);
+	netmap_stats_free(s);
+}
+
 /* Parents: made for the pipe, or there already; ids; and many pipes on one parent. */
 static void
 parents(void)
@@ -262,6 +284,8 @@ parents(void)
 
 	port_open_as(&m[0], "conform{some_id", &small);
 	port_open_as(&e[0], "conform}some_id", &small);
+	check_mode("conform", "parent of pipes");
+	check_mode("conform{some_id", "pipe");
 	frame_make(frame, sizeof(frame), 2, 1, 0);
 	port_send(&e[0], frame, sizeof(frame));
 	check_eq(port_recv(&m[0], in, 1000), FRAME_MIN);
@@ -269,6 +293,7 @@ parents(void)
 	port_close(&e[0]);
 
 	port_open(&parent, vale("p"));
+	check_mode(vale("p"), "learning");
 	for (uint64_t i = 0; i < 64; i++) {
 		snprintf(name, sizeof(name), "%s{%u", vale("p"), (unsigned)i);
 		port_open_as(&m[i], name, &small);

@@ -28,26 +28,12 @@ one_frame(struct port *from)
 	check(port_put(from, frame, sizeof(frame)));
 }
 
-/* Both ends of a pipe with few slots. */
-static void
-pipe_open(struct port *m, struct port *s)
-{
-	const struct nmreq_register small = { .nr_tx_slots = PIPE_SLOTS, .nr_rx_slots = PIPE_SLOTS };
-	char name[NETMAP_REQ_IFNAMSIZ];
-
-	snprintf(name, sizeof(name), "%s{p", vale("pipe"));
-	port_open_as(m, name, &small);
-	snprintf(name, sizeof(name), "%s}p", vale("pipe"));
-	port_open_as(s, name, &small);
-}
-
 static void
 table(void)
 {
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	check_eq(port_poll(&b, POLLIN, 0), 0);
 	check_eq(port_poll(&b, POLLOUT, 0), POLLOUT);
 	check_eq(port_poll(&b, POLLOUT, -1), POLLOUT);
@@ -56,8 +42,7 @@ table(void)
 	check_eq(port_poll(&b, POLLPRI, 0), 0);
 	check_eq(port_poll(&b, POLLOUT | POLLWRNORM, 0), POLLOUT | POLLWRNORM);
 	check_eq(port_poll(&b, POLLWRNORM, 0), POLLWRNORM);
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(port_poll(&b, POLLIN, -1), POLLIN);
 	check_eq(port_poll(&b, POLLIN | POLLOUT, 0), POLLIN | POLLOUT);
 	check_eq(port_poll(&b, POLLIN | POLLRDNORM, 1000), POLLIN | POLLRDNORM);
@@ -67,8 +52,7 @@ table(void)
 	/* cur at the tail says: what is there is not enough. */
 	port_rx(&b, 0)->cur = port_rx(&b, 0)->tail;
 	check_eq(port_poll(&b, POLLIN, 0), 0);
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(port_poll(&b, POLLIN, 0), POLLIN);
 	check_eq(nm_ring_space(port_rx(&b, 0)), 2);
 	port_rx(&b, 0)->head = port_rx(&b, 0)->cur = port_rx(&b, 0)->tail;
@@ -102,8 +86,7 @@ tx_flush(void)
 	check_eq(port_poll(&b, POLLIN, 0), POLLIN);
 	check_eq(nm_ring_space(port_rx(&b, 0)), 3);
 	/* The receive rings are synced only if asked for, or with NR_DO_RX_POLL. */
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(port_poll(&b, POLLOUT, 0), POLLOUT);
 	check_eq(nm_ring_space(port_rx(&b, 0)), 3);
 }
@@ -115,8 +98,7 @@ rx_poll_flag(void)
 
 	port_open(&a, vale("a"));
 	port_open_as(&b, vale("b"), &(struct nmreq_register){ .nr_flags = NR_DO_RX_POLL });
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(port_poll(&b, POLLOUT, 0), POLLOUT);
 	check_eq(nm_ring_space(port_rx(&b, 0)), 1);
 }
@@ -185,7 +167,7 @@ full_pipe(void)
 	struct port m, s;
 	pid_t pid;
 
-	pipe_open(&m, &s);
+	port_open_pipe(&m, &s, PIPE_SLOTS);
 	check_eq(port_poll(&s, POLLIN, 0), 0);
 	for (unsigned i = 0; i < PIPE_SLOTS - 1; i++) {
 		check_eq(port_poll(&m, POLLOUT, 0), POLLOUT);
@@ -203,22 +185,13 @@ full_pipe(void)
 	join(pid);
 }
 
-static unsigned signals;
-
-static void
-on_signal(int sig)
-{
-	signals++;
-}
-
 static void
 by_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	struct itimerspec soon = { .it_value.tv_nsec = 50000000 };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
 	struct pollfd pfd[2] = { { .events = POLLIN }, { .events = POLLIN } };
-	sigset_t usr1, before;
+	sigset_t before;
 	struct port b;
 	timer_t timer;
 	int fds[2];
@@ -227,27 +200,25 @@ by_signals(void)
 	port_open(&b, vale("b"));
 	pfd[0].fd = b.fd;
 	pfd[1].fd = fds[0];
-	sigaction(SIGUSR1, &sa, NULL);
+	signals_count(SA_RESTART);
 	check_ok(timer_create(CLOCK_MONOTONIC, &ev, &timer));
 	/* poll is never restarted: with our descriptor alone, and with another one. */
 	for (unsigned n = 1; n <= 2; n++) {
 		check_ok(timer_settime(timer, 0, &soon, NULL));
 		check_errno(poll(pfd, n, 10000), EINTR);
-		check_eq(signals, n);
+		check_eq(signals_seen, n);
 	}
 	/* ppoll lets it in that was blocked, and only while it waits. */
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &usr1, &before);
+	signals_block(&before);
 	for (unsigned n = 1; n <= 2; n++) {
 		raise(SIGUSR1);
-		check_eq(signals, 1 + n);
+		check_eq(signals_seen, 1 + n);
 		check_errno(ppoll(pfd, n, NULL, &before), EINTR);
-		check_eq(signals, 2 + n);
+		check_eq(signals_seen, 2 + n);
 	}
 	raise(SIGUSR1);
 	check_eq(poll(pfd, 2, 20), 0);
-	check_eq(signals, 4);
+	check_eq(signals_seen, 4);
 }
 
 /*
@@ -266,8 +237,7 @@ mixed(void)
 
 	check_ok(pipe(fds));
 	check_ok(socketpair(AF_UNIX, SOCK_DGRAM, 0, socks));
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	const int all[6] = { fds[0], b.fd, socks[0], event, timer, a.fd };
 
 	for (int i = 0; i < 6; i++)
@@ -284,8 +254,7 @@ mixed(void)
 	check_eq(poll(pfd, 6, -1), 2);
 	check(pfd[0].revents == 0 && pfd[2].revents == POLLIN && pfd[3].revents == POLLIN);
 	/* Ours is ready as well: all of them are told. */
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(poll(pfd, 6, -1), 3);
 	check_eq(pfd[1].revents, POLLIN);
 	check_eq(read(socks[0], in, 1), 1);
@@ -321,15 +290,13 @@ same_twice(void)
 	struct pollfd pfd[3];
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	pfd[0] = (struct pollfd){ .fd = b.fd, .events = POLLIN };
 	pfd[1] = (struct pollfd){ .fd = b.fd, .events = POLLOUT };
 	pfd[2] = (struct pollfd){ .fd = dup(b.fd), .events = POLLIN | POLLOUT };
 	check_eq(poll(pfd, 3, 1000), 2);
 	check(pfd[0].revents == 0 && pfd[1].revents == POLLOUT && pfd[2].revents == POLLOUT);
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(poll(pfd, 3, 1000), 3);
 	check(pfd[0].revents == POLLIN && pfd[1].revents == POLLOUT && pfd[2].revents == (POLLIN | POLLOUT));
 }
@@ -373,12 +340,10 @@ bad_ring(void)
 	struct netmap_ring *ring;
 	uint32_t head;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	port_open(&c, vale("c"));
 	ring = port_tx(&a, 0);
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	head = ring->head;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		ring->head = wrong[i].head;
@@ -399,8 +364,7 @@ bad_ring(void)
 	port_rx(&b, 0)->tail = 77;
 	port_rxsync(&b);
 	check_eq(nm_ring_space(port_rx(&b, 0)), 1);
-	one_frame(&a);
-	port_txsync(&a);
+	port_broadcast(&a);
 	check_eq(port_poll(&c, POLLIN, 0), POLLIN);
 	check_eq(nm_ring_space(port_rx(&c, 0)), 2);
 }

@@ -42,8 +42,7 @@ table(void)
 	struct port a, b;
 	fd_set rd, wr, ex;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	rd = set_of(b.fd, -1);
 	check_eq(now(b.fd + 1, &rd, NULL, NULL), 0);
 	check(!FD_ISSET(b.fd, &rd));
@@ -106,8 +105,7 @@ mixed(void)
 	pid_t pid;
 
 	check_ok(pipe(fds));
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	top = fcntl(b.fd, F_DUPFD, 900);
 	check(top >= 900);
 	rd = set_of(fds[0], top);
@@ -139,31 +137,20 @@ mixed(void)
 	check_errno(select(top + 1, &rd, NULL, NULL, NULL), EBADF);
 }
 
-static unsigned signals;
-
-static void
-on_signal(int sig)
-{
-	signals++;
-}
-
 static void
 by_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
-	sigset_t usr1, before;
+	sigset_t before;
 	struct port b;
 	fd_set rd;
 
 	port_open(&b, vale("b"));
-	sigaction(SIGUSR1, &sa, NULL);
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &usr1, &before);
+	signals_count(0);
+	signals_block(&before);
 	raise(SIGUSR1);
 	rd = set_of(b.fd, -1);
 	check_errno(pselect(b.fd + 1, &rd, NULL, NULL, NULL, &before), EINTR);
-	check_eq(signals, 1);
+	check_eq(signals_seen, 1);
 }
 
 static const struct test_case cases[] = {

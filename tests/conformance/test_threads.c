@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "port.h"
+#include "../sanitizer.h"
 
 #define ROUNDS		10000
 #define WAKE_MS		10000		/* a wake-up that takes so long is lost */
@@ -177,54 +178,43 @@ meeting_send(struct meeting *m, struct port *a, bool both)
 	port_send(a, frame, sizeof(frame));
 }
 
+/* The two waiters are threads, or processes. */
 static void
-threads_meet(enum kind kind, bool both)
+meet(enum kind kind, bool both, bool processes)
 {
 	struct meeting *m = meeting_make();
 	struct port a, b;
 	struct waiter w = { m, &b, -1, kind, both };
 	pthread_t t[2];
-	int fds[2];
-
-	check_ok(pipe(fds));
-	w.silent = fds[0];
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
-	for (int i = 0; i < 2; i++)
-		thread_start(&t[i], waiter_run, &w);
-	meeting_send(m, &a, both);
-	for (int i = 0; i < 2; i++)
-		pthread_join(t[i], NULL);
-}
-
-static void
-processes_meet(enum kind kind, bool both)
-{
-	struct meeting *m = meeting_make();
-	struct port a, b;
-	struct waiter w = { m, &b, -1, kind, both };
 	pid_t pid[2];
 	int fds[2];
 
 	check_ok(pipe(fds));
 	w.silent = fds[0];
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
-	for (int i = 0; i < 2; i++)
-		pid[i] = spawn(waiter_process, &w);
+	port_open_two(&a, &b);
+	for (int i = 0; i < 2; i++) {
+		if (processes)
+			pid[i] = spawn(waiter_process, &w);
+		else
+			thread_start(&t[i], waiter_run, &w);
+	}
 	meeting_send(m, &a, both);
-	for (int i = 0; i < 2; i++)
-		join(pid[i]);
+	for (int i = 0; i < 2; i++) {
+		if (processes)
+			join(pid[i]);
+		else
+			pthread_join(t[i], NULL);
+	}
 }
 
-static void threads_both(void) { threads_meet(ALONE, true); }
-static void threads_both_mixed(void) { threads_meet(AMONG_OTHERS, true); }
-static void threads_any(void) { threads_meet(ALONE, false); }
-static void threads_any_mixed(void) { threads_meet(AMONG_OTHERS, false); }
-static void processes_both(void) { processes_meet(ALONE, true); }
-static void processes_both_mixed(void) { processes_meet(AMONG_OTHERS, true); }
-static void processes_any(void) { processes_meet(ALONE, false); }
-static void processes_any_mixed(void) { processes_meet(AMONG_OTHERS, false); }
+static void threads_both(void) { meet(ALONE, true, false); }
+static void threads_both_mixed(void) { meet(AMONG_OTHERS, true, false); }
+static void threads_any(void) { meet(ALONE, false, false); }
+static void threads_any_mixed(void) { meet(AMONG_OTHERS, false, false); }
+static void processes_both(void) { meet(ALONE, true, true); }
+static void processes_both_mixed(void) { meet(AMONG_OTHERS, true, true); }
+static void processes_any(void) { meet(ALONE, false, true); }
+static void processes_any_mixed(void) { meet(AMONG_OTHERS, false, true); }
 
 /* --- two threads on one ring --- */
 
@@ -288,13 +278,7 @@ pair_receive(void *arg)
 static void
 pipe_pair(struct pair *p)
 {
-	const struct nmreq_register some = { .nr_tx_slots = 256, .nr_rx_slots = 256 };
-	char name[NETMAP_REQ_IFNAMSIZ];
-
-	snprintf(name, sizeof(name), "%s{1", vale("p"));
-	port_open_as(&p->tx, name, &some);
-	snprintf(name, sizeof(name), "%s}1", vale("p"));
-	port_open_as(&p->rx, name, &some);
+	port_open_pipe(&p->tx, &p->rx, 256);
 	pthread_mutex_init(&p->lock, NULL);
 }
 
@@ -352,20 +336,74 @@ opens_meanwhile(void)
 	pthread_join(t[3], NULL);
 }
 
-/* --- a thread that ends, or is cancelled, while it waits --- */
+/* --- a thread that closes what another uses --- */
+
+static _Atomic int open_now;
+
+static void *
+use_open(void *arg)
+{
+	while (!churn_over) {
+		struct pollfd pfd = { .fd = open_now, .events = POLLIN | POLLOUT };
+
+		/* Whatever the number is at that moment, the answer is that of some descriptor, or of none. */
+		if (ioctl(pfd.fd, NIOCTXSYNC, NULL) < 0)
+			check(errno == EBADF || errno == ENXIO || errno == ENOTTY);
+		if (ioctl(pfd.fd, NIOCRXSYNC, NULL) < 0)
+			check(errno == EBADF || errno == ENXIO || errno == ENOTTY);
+		check_ok(poll_any(&pfd, 1, 0));
+	}
+	return NULL;
+}
+
+static void
+closed_meanwhile(void)
+{
+	static struct pair p;
+	struct port brief;
+	pthread_t t[4];
+
+#ifdef __SANITIZE_THREAD__
+	skip("ThreadSanitizer has its own open() and close() in front, and misses what happens in ours");
+#endif
+	pipe_pair(&p);
+	open_now = -1;
+	for (int i = 0; i < 2; i++)
+		thread_start(&t[i], use_open, NULL);
+	thread_start(&t[2], pair_send, &p);
+	thread_start(&t[3], pair_receive, &p);
+	for (int i = 0; i < 400; i++) {
+		port_open(&brief, vale(i % 2 ? "x" : "y"));
+		open_now = brief.fd;
+		sched_yield();
+		port_close(&brief);
+	}
+	pthread_join(t[2], NULL);
+	pthread_join(t[3], NULL);
+	churn_over = true;
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
+	/* The others have not noticed. */
+	check_eq(p.received, FRAMES);
+}
+
+/* --- a thread that is cancelled while it waits --- */
+
+/* Together they end before the case's time, but would not if each were noticed only after a second. */
+#define CANCELLED	40
 
 struct endless {
 	struct pollfd pfd[2];
 	nfds_t n;
+	int ms;
 };
 
 static void *
-wait_for_ever(void *arg)
+wait_endless(void *arg)
 {
 	struct endless *e = arg;
 
-	poll_any(e->pfd, e->n, -1);
-	return NULL;
+	return (void *)(intptr_t)poll_any(e->pfd, e->n, e->ms);
 }
 
 static void
@@ -373,26 +411,31 @@ cancelled(void)
 {
 	struct port a, b;
 	uint8_t frame[FRAME_MIN], in[FRAME_ROOM];
-	struct endless e = { .pfd = { { .events = POLLIN }, { .events = POLLIN } } };
-	pthread_t t;
+	struct endless e[2];
+	pthread_t t[2];
 	void *ret;
 	int fds[2];
 
+	if (cancel_untestable())
+		return;
 	check_ok(pipe(fds));
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
-	e.pfd[0].fd = b.fd;
-	e.pfd[1].fd = fds[0];
-	for (uint64_t i = 0; i < 12; i++) {
-		/* With netmap descriptors alone it is noticed within a second. */
-		e.n = i < 2 ? 1 : 2;
-		thread_start(&t, wait_for_ever, &e);
+	port_open_two(&a, &b);
+	for (uint64_t i = 0; i < CANCELLED; i++) {
+		/* One is cancelled; the other waits on the same descriptor, and wakes as if alone. */
+		for (int k = 0; k < 2; k++) {
+			e[k] = (struct endless){ .n = i / 2 % 2 ? 2 : 1, .ms = k == 0 ? -1 : WAKE_MS };
+			e[k].pfd[0] = (struct pollfd){ .fd = b.fd, .events = POLLIN };
+			e[k].pfd[1] = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+			thread_start(&t[k], wait_endless, &e[k]);
+		}
 		sleep_ms(5);
-		check_eq(pthread_cancel(t), 0);
-		check_eq(pthread_join(t, &ret), 0);
+		check_eq(pthread_cancel(t[0]), 0);
+		check_eq(pthread_join(t[0], &ret), 0);
 		check(ret == PTHREAD_CANCELED);
 		frame_make(frame, sizeof(frame), 0xff, 1, i);
 		port_send(&a, frame, sizeof(frame));
+		check_eq(pthread_join(t[1], &ret), 0);
+		check_eq((intptr_t)ret, 1);
 		check_eq(port_recv(&b, in, 1000), FRAME_MIN);
 		check_eq(frame_number(in), i);
 	}
@@ -433,6 +476,7 @@ static const struct test_case cases[] = {
 	{ "processes_any_mixed", processes_any_mixed, 0, false },
 	{ "one_ring", one_ring, 0, false },
 	{ "opens_meanwhile", opens_meanwhile, 0, false },
+	{ "closed_meanwhile", closed_meanwhile, 0, false },
 	{ "cancelled", cancelled, 0, false },
 	{ "many_threads", many_threads, 0, false },
 };

@@ -47,8 +47,7 @@ forwarding(void)
 	uint8_t frame[FRAME_MIN];
 	struct port a, b, c;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	port_open(&c, vale("c"));
 	/* Nobody knows station 2 yet: everybody gets it, but the sender. */
 	send_one(&a, 2, 1, 1);
@@ -102,8 +101,7 @@ slot_flags(void)
 	struct netmap_ring *ring;
 	uint8_t frame[FRAME_MIN];
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	port_open(&c, vale("c"));
 	ring = port_tx(&a, 0);
 	/* NS_NO_LEARN: where station 1 is stays unknown. */
@@ -146,8 +144,7 @@ fragments(void)
 	struct netmap_ring *tx, *rx;
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	tx = port_tx(&a, 0);
 	rx = port_rx(&b, 0);
 	for (int i = 0; i < 3; i++) {
@@ -179,8 +176,7 @@ indirect(void)
 	uint8_t *data = malloc(5000);
 	size_t got = 0;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	tx = port_tx(&a, 0);
 	rx = port_rx(&b, 0);
 	for (size_t i = 0; i < 5000; i++)
@@ -259,8 +255,7 @@ timestamps(void)
 	struct timeval before, after;
 	struct port a, b;
 
-	port_open(&a, vale("a"));
-	port_open(&b, vale("b"));
+	port_open_two(&a, &b);
 	gettimeofday(&before, NULL);
 	send_one(&a, 0xff, 1, 1);
 	check_eq(port_poll(&b, POLLIN, 1000), POLLIN);

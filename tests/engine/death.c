@@ -360,6 +360,47 @@ test_pipe_ends_wake_nobody(void **state)
 
 /* --- memory --- */
 
+/*
+ * The address of a binding outlives the session: it leads to no other memory, to no other session while a
+ * thread that knew it is inside, and to one with another id afterwards.
+ */
+static void
+test_binding_of_closed(void **state)
+{
+	static struct inproc_fd other[600];
+	const struct binding *closed;
+	uint32_t id, i, again = 0;
+	struct actor *v = victim();
+	uint64_t inside;
+
+	end_open_slots(&a, "vale0:a", 8);
+	closed = a.fd.binding;
+	id = closed->id;
+	assert_int_not_equal(id, 0);
+	inside = actor_enter(inproc_root(), v);
+	assert_int_equal(closed->id, id);
+	end_close(&a);
+	for (i = 0; i < 600; i++) {
+		assert_int_equal(inproc_open(&other[i]), 0);
+		assert_true(other[i].binding != closed);
+		assert_int_equal(closed->id, 0);
+		assert_int_equal(closed->registered, 0);
+	}
+	for (i = 0; i < 600; i++)
+		inproc_close(&other[i]);
+	actor_leave(v, inside);
+	actor_free(v);
+	engine_tick();
+	for (i = 0; i < 600; i++) {
+		assert_int_equal(inproc_open(&other[i]), 0);
+		assert_true(other[i].binding->id > id);
+		again += other[i].binding == closed;
+	}
+	assert_int_equal(again, 1);
+	for (i = 0; i < 600; i++)
+		inproc_close(&other[i]);
+}
+
 /* A thread that stands still inside delays the freeing; its leaving or its death ends that. */
 static void
 test_freed_when_left(void **state)
@@ -450,6 +491,7 @@ main(void)
 		death_test(test_sender_stands_still),
 		death_test(test_publisher_wakes_nobody),
 		death_test(test_pipe_ends_wake_nobody),
+		death_test(test_binding_of_closed),
 		death_test(test_freed_when_left),
 		death_test(test_nested),
 		death_test(test_all_threads),

@@ -35,13 +35,13 @@ below(uint32_t n)
 static void
 random_name(char *name)
 {
-	static const char *const base[] = { "vale0:a", "vale0:b", "vale1:a", "vale2:xyz", "x", "y", "vale0:g",
-		"vale_:q", "nosuch", "", "vale:", "vale0", "vale0:a/b", "{", "}", "vale_very_long_name:a" };
+	static const char *const base[] = { "vale0:a", "vale0:b", "vale1:a", "vale2:xyz", "x", "y", "vale0:x",
+		"vale1:x", "vale0:g", "vale_:q", "nosuch", "", "vale:", "vale0", "vale0:a/b", "{", "}", "vale_very_long_name:a" };
 	static const char *const end[] = { "", "", "", "{1", "}1", "{1", "}1", "{two", "}two", "{", "}",
 		"{1{2" };
 	uint32_t i, n;
 
-	snprintf(name, NETMAP_REQ_IFNAMSIZ, "%s%s", base[below(below(3) ? 8 : 16)], end[below(12)]);
+	snprintf(name, NETMAP_REQ_IFNAMSIZ, "%s%s", base[below(below(3) ? 10 : 18)], end[below(12)]);
 	if (below(50) == 0) {
 		n = below(NETMAP_REQ_IFNAMSIZ);
 		for (i = 0; i < n; i++)
@@ -92,7 +92,9 @@ ring_is_usable(const struct end *end, const struct netmap_ring *r, const struct 
 
 	check((const char *)r >= base &&
 		(const char *)(r->slot + r->num_slots) <= base + end->reg.nr_memsize);
-	check(r->num_slots == kr->num_slots && r->num_slots >= 2 && r->num_slots <= 4096);
+	check(r->num_slots == kr->num_slots);
+	/* Null ports get what was asked for. */
+	check(kr->type == PORT_NULL || (r->num_slots >= 2 && r->num_slots <= 4096));
 	check(ring_buf(r, 0) == kr->ubufs);
 	check(kr->users > 0 && kr->open == 1);
 }
@@ -103,7 +105,8 @@ end_is_usable(struct end *end)
 	const struct binding *b = end->fd.binding;
 	uint32_t i;
 
-	check(end->reg.nr_tx_rings >= 1 && end->reg.nr_rx_rings >= 1);
+	/* Only a null port may have none. */
+	check(b->port->type == PORT_NULL || (end->reg.nr_tx_rings >= 1 && end->reg.nr_rx_rings >= 1));
 	check(end->reg.nr_offset < end->reg.nr_memsize);
 	for (i = b->tx_first; i < b->tx_last; i++)
 		ring_is_usable(end, end_tx(end, i), b->tx[i]);
@@ -112,6 +115,15 @@ end_is_usable(struct end *end)
 }
 
 /* --- steps --- */
+
+/* What a request could not put aside for the end of what it made, for lack of memory, the next one does. */
+static void
+reserve_again(void)
+{
+	struct nmreq_port_info_get info = { 0 };
+
+	check(end_request(&good[0], NETMAP_REQ_PORT_INFO_GET, "", &info) == 0);
+}
 
 static void
 step_open(uint32_t i)
@@ -127,10 +139,11 @@ step_open(uint32_t i)
 		inproc_fail_after(below(40));
 	error = end_try(&e[i], name, &want);
 	inproc_fail_after(-1);
+	reserve_again();
 	if (error != 0) {
 		refused++;
 		check(error == -EINVAL || error == -ENOMEM || error == -EBUSY || error == -ENXIO ||
-			error == -EOPNOTSUPP);
+			error == -EOPNOTSUPP || error == -EIO);
 		check(inproc_memory_used() == used);
 		return;
 	}
@@ -143,6 +156,9 @@ static void
 step_use(uint32_t i)
 {
 	const struct binding *b = e[i].fd.binding;
+	/* A monitor whose port was closed. */
+	int error = b->port->gone ? -EIO : 0;
+	unsigned got;
 	uint32_t n, r;
 
 	for (r = b->tx_first; r < b->tx_last; r++)
@@ -150,12 +166,14 @@ step_use(uint32_t i)
 			(void)ring_put(end_tx(&e[i], r), 60 + below(100),
 				below(2) ? MAC_ALL : mac(500 + below(10)), mac(500 + below(10)), n,
 				below(5) ? 0 : (uint16_t)below(65536) & ~(NS_INDIRECT | NS_PORT_MASK));
-	check(inproc_ioctl(&e[i].fd, NIOCTXSYNC, NULL) == 0);
-	check(inproc_ioctl(&e[i].fd, NIOCRXSYNC, NULL) == 0);
+	check(inproc_ioctl(&e[i].fd, NIOCTXSYNC, NULL) == (b->tx_first < b->tx_last ? error : 0));
+	check(inproc_ioctl(&e[i].fd, NIOCRXSYNC, NULL) == (b->rx_first < b->rx_last ? error : 0));
 	for (r = b->rx_first; r < b->rx_last; r++)
 		if (below(2))
 			ring_move(end_rx(&e[i], r), end_rx(&e[i], r)->tail);
-	check((inproc_poll(&e[i].fd, below(8), 0) & EV_ERR) == 0);
+	/* Nothing can be sent through a monitor, or through rings without slots. */
+	got = inproc_poll(&e[i].fd, below(8), 0);
+	check((got & EV_ERR) == 0 || b->port->type == PORT_MONITOR || b->port->type == PORT_NULL);
 	/* Registered once is enough. */
 	if (below(5) == 0)
 		check(end_request(&e[i], NETMAP_REQ_REGISTER, "vale9:x",
@@ -167,8 +185,10 @@ static void
 step_ask(uint32_t i)
 {
 	char body[256];
-	struct nmreq_option opt = { .nro_reqtype = below(9),
-		.nro_size = below(2) ? below(100) : random_next(&seed) };
+	struct {
+		struct nmreq_option hdr;
+		char body[128];
+	} opt = { .hdr = { .nro_reqtype = below(9), .nro_size = below(2) ? below(100) : random_next(&seed) } };
 	struct nmreq_header hdr = { .nr_version = (uint16_t)(below(10) ? NETMAP_API : below(20)),
 		.nr_reqtype = (uint16_t)below(18),
 		.nr_reserved = below(20) == 0,
@@ -197,7 +217,44 @@ step_ask(uint32_t i)
 	(void)inproc_ioctl(&e[i].fd, NIOCGINFO, &nmr);
 	if (!open_now[i])
 		end_close(&e[i]);
-	check(inproc_memory_used() == used);
+	/* Persistent ports, and what is attached, stay. */
+	check(inproc_memory_used() == used || (hdr.nr_reqtype >= NETMAP_REQ_VALE_ATTACH && hdr.nr_reqtype <= NETMAP_REQ_VALE_DETACH) ||
+		hdr.nr_reqtype == NETMAP_REQ_VALE_NEWIF || hdr.nr_reqtype == NETMAP_REQ_VALE_DELIF);
+}
+
+static void
+persistent_remove(const char *name)
+{
+	static const char *const sw[] = { "vale1", "vale0", "vale1" };
+	struct nmreq_vale_detach d = { 0 };
+	char full[2 * NETMAP_REQ_IFNAMSIZ];
+	uint32_t i;
+
+	/* It may be on two, and leaves the second one first. */
+	for (i = 0; i < 3; i++) {
+		snprintf(full, sizeof(full), "%s:%s", sw[i], name);
+		(void)end_request(&good[0], NETMAP_REQ_VALE_DETACH, full, &d);
+	}
+	check(end_request(&good[0], NETMAP_REQ_VALE_DELIF, name, NULL) == 0);
+}
+
+static void
+persistent_remove_all(void)
+{
+	const struct port *p = inproc_root()->ports, *next;
+	char name[NETMAP_REQ_IFNAMSIZ];
+
+	/* The list changes: from its start after each. */
+	while (p != NULL) {
+		next = p->list_next;
+		if (p->persistent) {
+			memcpy(name, p->name, sizeof(name));
+			persistent_remove(name);
+			next = inproc_root()->ports;
+		}
+		p = next;
+	}
+	check(engine_persistent() == 0);
 }
 
 static void
@@ -258,6 +315,7 @@ main(int argc, char **argv)
 	for (i = 0; i < ENDS; i++)
 		if (open_now[i])
 			end_close(&e[i]);
+	persistent_remove_all();
 	check(inproc_memory_used() == used);
 	end_close(&good[0]);
 	end_close(&good[1]);

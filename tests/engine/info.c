@@ -389,7 +389,7 @@ test_legacy_info(void **state)
 	nmr.nr_cmd = NETMAP_BDG_REGOPS;
 	assert_int_equal(inproc_ioctl(&ctl.fd, NIOCREGIF, &nmr), -EINVAL);
 	nmr.nr_cmd = NETMAP_BDG_ATTACH;
-	assert_int_equal(inproc_ioctl(&ctl.fd, NIOCREGIF, &nmr), -EOPNOTSUPP);
+	assert_int_equal(inproc_ioctl(&ctl.fd, NIOCREGIF, &nmr), -EBUSY);
 	assert_int_equal(inproc_ioctl(&ctl.fd, NIOCCONFIG, &ifr), -EINVAL);
 	end_close(&a);
 }

@@ -4,6 +4,7 @@
  * leaves nothing behind, and the same request succeeds when there is memory again.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "end.h"
@@ -175,19 +176,56 @@ test_close(void **state)
 	assert_true(inproc_memory_used() == used);
 }
 
+/* Nor does it while a thread is inside the data path, and all of it is to be freed later. */
+static void
+test_close_behind_thread(void **state)
+{
+	uint64_t used = inproc_memory_used(), inside;
+	struct actor *a;
+	struct end e[40];
+	char name[NETMAP_REQ_IFNAMSIZ];
+	unsigned i;
+
+	assert_int_equal(actor_alloc(1234, 1234, 1234, &a), 0);
+	for (i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "vale%u:a%s", i / 2, i % 2 ? "{1" : "");
+		end_open_slots(&e[i], name, 16);
+	}
+	inside = actor_enter(inproc_root(), a);
+	inproc_fail_after(0);
+	for (i = 0; i < 40; i++)
+		end_close(&e[i]);
+	assert_true(engine_tick() > 0);
+	inproc_fail_after(-1);
+	assert_true(inproc_memory_used() > used);
+	actor_leave(a, inside);
+	actor_free(a);
+	engine_tick();
+	assert_true(inproc_memory_used() == used);
+}
+
+/* Descriptors fail to open cleanly, each at all of its allocations, whether it is the one or the hundredth. */
 static void
 test_open(void **state)
 {
-	struct inproc_fd fd;
+	static struct inproc_fd fd[1000];
+	unsigned i, failed = 0;
 	long n;
+	int error;
 
-	for (n = 0; n < 2; n++) {
-		inproc_fail_after(n);
-		assert_int_equal(inproc_open(&fd), -ENOMEM);
+	for (i = 0; i < 1000; i++) {
+		for (n = 0, error = -ENOMEM; error != 0; n++) {
+			inproc_fail_after(n);
+			error = inproc_open(&fd[i]);
+			inproc_fail_after(-1);
+			assert_true(error == 0 || error == -ENOMEM);
+			failed += error != 0;
+			assert_true(n < STEPS_MAX);
+		}
 	}
-	inproc_fail_after(-1);
-	assert_int_equal(inproc_open(&fd), 0);
-	inproc_close(&fd);
+	assert_true(failed >= 1000);
+	while (i-- > 0)
+		inproc_close(&fd[i]);
 }
 
 /* A pool that is used up: the message names it, what was needed and what was left, and what to do. */
@@ -250,6 +288,7 @@ main(void)
 		engine_test(test_shared_region),
 		engine_test(test_info),
 		engine_test(test_close),
+		engine_test(test_close_behind_thread),
 		engine_test(test_open),
 		engine_test(test_pool_used_up),
 		engine_test(test_descriptors_used_up),

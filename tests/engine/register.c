@@ -74,42 +74,6 @@ test_refused_memory(void **state)
 	refused("x{1", REG(.nr_mem_id = 60000), -EINVAL);
 }
 
-/* What comes with later versions says so and names itself. */
-static void
-test_not_yet(void **state)
-{
-	static const uint64_t monitor[] = { NR_MONITOR_TX, NR_MONITOR_RX, NR_ZCOPY_MON,
-		NR_MONITOR_RX | NR_ZCOPY_MON };
-	static const uint16_t request[] = { NETMAP_REQ_VALE_ATTACH, NETMAP_REQ_VALE_DETACH,
-		NETMAP_REQ_PORT_HDR_SET, NETMAP_REQ_VALE_NEWIF, NETMAP_REQ_VALE_POLLING_ENABLE,
-		NETMAP_REQ_VALE_POLLING_DISABLE, NETMAP_REQ_SYNC_KLOOP_START };
-	static const uint16_t bodiless[] = { NETMAP_REQ_VALE_DELIF, NETMAP_REQ_SYNC_KLOOP_STOP,
-		NETMAP_REQ_CSB_ENABLE };
-	char body[128] = { 0 };
-	struct end port, e;
-	unsigned i, lines;
-
-	end_open(&port, "vale0:p");
-	for (i = 0; i < sizeof(monitor) / sizeof(monitor[0]); i++) {
-		refused("vale0:p", REG(.nr_flags = monitor[i]), -EOPNOTSUPP);
-		refused("vale0:none", REG(.nr_flags = monitor[i]), -EOPNOTSUPP);
-	}
-	refused("null", &(struct nmreq_register){ .nr_mode = NR_REG_NULL, .nr_mem_id = port.reg.nr_mem_id },
-		-EOPNOTSUPP);
-	end_open_bare(&e);
-	for (i = 0; i < sizeof(request) / sizeof(request[0]); i++) {
-		lines = inproc_log_lines();
-		assert_int_equal(end_request(&e, request[i], "vale0:p", body), -EOPNOTSUPP);
-		assert_int_equal(inproc_log_lines(), lines + 1);
-		assert_non_null(strstr(inproc_log_last(), "not supported yet"));
-		assert_non_null(strstr(e.fd.why, "vale0:p"));
-	}
-	for (i = 0; i < sizeof(bodiless) / sizeof(bodiless[0]); i++)
-		assert_int_equal(end_request(&e, bodiless[i], "vale0:p", NULL), -EOPNOTSUPP);
-	end_close(&e);
-	end_close(&port);
-}
-
 static int
 register_with_option(struct end *e, const char *name, void *opt)
 {
@@ -135,6 +99,8 @@ test_options(void **state)
 	end_open_bare(&e);
 	used = inproc_memory_used();
 	for (type = 1; type <= NETMAP_REQ_OPT_MAX + 1; type++) {
+		if (type == NETMAP_REQ_OPT_CSB || type == NETMAP_REQ_OPT_OFFSETS)
+			continue;
 		memset(&o, 0, sizeof(o));
 		o.opt.nro_reqtype = type;
 		o.opt.nro_size = 24 + 16;
@@ -385,7 +351,6 @@ main(void)
 		engine_test(test_refused_modes),
 		engine_test(test_refused_names),
 		engine_test(test_refused_memory),
-		engine_test(test_not_yet),
 		engine_test(test_options),
 		engine_test(test_twice),
 		engine_test(test_bad_pointers),

@@ -295,15 +295,18 @@ client_wait(struct client_waiter *w, const struct timespec *timeout, const void 
 	struct pollfd p = { .fd = event_fd[w->no], .events = POLLIN };
 	struct timespec slice = { 1, 0 };
 	bool sliced = !timeout || timeout->tv_sec >= 1;
+	int type;
 	long ret;
 
 	if (!sliced)
 		slice = *timeout;
 	atomic_fetch_add(&fake_counters.waits, 1);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	if (sigmask)
 		ret = raw_syscall(SYS_ppoll, &p, 1, &slice, sigmask, 8);
 	else
 		ret = raw_syscall(SYS_futex, &state->word[w->no], FUTEX_WAIT, w->seen, &slice, NULL, 0);
+	pthread_setcanceltype(type, NULL);
 	if (sigmask ? ret == 0 : ret == -ETIMEDOUT)
 		return sliced ? 0 : -ETIMEDOUT;
 	return ret == -EINTR ? -EINTR : 0;

@@ -24,6 +24,11 @@ extern char **environ;
 static const char *self;
 
 ssize_t __read_chk(int fd, void *buf, size_t n, size_t size);
+ssize_t __pread_chk(int fd, void *buf, size_t n, off_t off, size_t size);
+ssize_t __pread64_chk(int fd, void *buf, size_t n, off_t off, size_t size);
+ssize_t __recv_chk(int fd, void *buf, size_t n, size_t size, int flags);
+ssize_t __recvfrom_chk(int fd, void *buf, size_t n, size_t size, int flags, __SOCKADDR_ARG from,
+	socklen_t *len);
 int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t size);
 int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask,
 	size_t size);
@@ -89,11 +94,77 @@ test_device_calls(void)
 	CHECK(readv(p.fd, &iov, 1) == -1 && errno == EINVAL);
 	CHECK(writev(p.fd, &iov, 1) == -1 && errno == EINVAL);
 	CHECK(syscall(SYS_write, p.fd, buf, 4L) == -1 && errno == EINVAL);
+	CHECK(pread(p.fd, buf, 4, 0) == -1 && errno == EINVAL);
+	CHECK(pread64(p.fd, buf, 4, 0) == -1 && errno == EINVAL);
+	CHECK(__pread_chk(p.fd, buf, 4, 0, 4) == -1 && errno == EINVAL);
+	CHECK(__pread64_chk(p.fd, buf, 4, 0, 4) == -1 && errno == EINVAL);
+	CHECK(pwrite(p.fd, buf, 4, 0) == -1 && errno == EINVAL);
+	CHECK(preadv(p.fd, &iov, 1, 0) == -1 && errno == EINVAL);
+	CHECK(pwritev(p.fd, &iov, 1, 0) == -1 && errno == EINVAL);
+	CHECK(preadv2(p.fd, &iov, 1, 0, 0) == -1 && errno == EINVAL);
+	CHECK(pwritev2(p.fd, &iov, 1, 0, 0) == -1 && errno == EINVAL);
+	CHECK(syscall(SYS_preadv, p.fd, &iov, 1L, 0L, 0L) == -1 && errno == EINVAL);
 	CHECK(ioctl(p.fd, 0x12345678UL, &on) == -1 && errno == EOPNOTSUPP);
 	CHECK(ioctl(p.fd, FIONBIO, &on) == 0 && fcntl(p.fd, F_GETFL) & O_NONBLOCK);
 	CHECK(ioctl(p.fd, FIOCLEX) == 0 && fcntl(p.fd, F_GETFD) == FD_CLOEXEC);
 	CHECK(syscall(SYS_ioctl, p.fd, NIOCTXSYNC, 0L) == 0);
 	port_close(&p);
+}
+
+/* To the program it is no socket; nothing that ends one reaches what netmapd has at the other end. */
+static void
+test_no_socket(void)
+{
+	struct timeval none = { 0, 0 };
+	char buf[4] = "abc";
+	struct iovec iov = { buf, 4 };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+	struct test_port p;
+
+	port_open(&p);
+	port_feed(&p);
+	CHECK(send(p.fd, buf, 4, 0) == -1 && errno == ENOTSOCK);
+	CHECK(sendto(p.fd, buf, 4, 0, NULL, 0) == -1 && errno == ENOTSOCK);
+	CHECK(sendmsg(p.fd, &m.msg_hdr, 0) == -1 && errno == ENOTSOCK);
+	CHECK(sendmmsg(p.fd, &m, 1, 0) == -1 && errno == ENOTSOCK);
+	CHECK(recv(p.fd, buf, 4, MSG_DONTWAIT) == -1 && errno == ENOTSOCK);
+	CHECK(__recv_chk(p.fd, buf, 4, 4, MSG_DONTWAIT) == -1 && errno == ENOTSOCK);
+	CHECK(recvfrom(p.fd, buf, 4, MSG_DONTWAIT, NULL, NULL) == -1 && errno == ENOTSOCK);
+	CHECK(__recvfrom_chk(p.fd, buf, 4, 4, MSG_DONTWAIT, NULL, NULL) == -1 && errno == ENOTSOCK);
+	CHECK(recvmsg(p.fd, &m.msg_hdr, MSG_DONTWAIT) == -1 && errno == ENOTSOCK);
+	CHECK(recvmmsg(p.fd, &m, 1, MSG_DONTWAIT, NULL) == -1 && errno == ENOTSOCK);
+	CHECK(shutdown(p.fd, SHUT_RDWR) == -1 && errno == ENOTSOCK);
+	CHECK(setsockopt(p.fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none)) == -1 && errno == ENOTSOCK);
+	CHECK(syscall(SYS_shutdown, p.fd, (long)SHUT_RDWR) == -1 && errno == ENOTSOCK);
+	CHECK(syscall(SYS_recvmsg, p.fd, &m.msg_hdr, (long)MSG_DONTWAIT) == -1 && errno == ENOTSOCK);
+	CHECK(ready(p.fd));
+	port_close(&p);
+}
+
+/* And the same calls on what is none of ours. */
+static void
+test_other_transfers(void)
+{
+	char buf[8];
+	struct iovec iov = { buf, 4 };
+	struct mmsghdr m = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+	int sv[2], file = memfd_create("file", MFD_CLOEXEC);
+
+	CHECK(file >= 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, sv) == 0);
+	CHECK(pwrite(file, "abcdefgh", 8, 0) == 8 && pread(file, buf, 4, 4) == 4 && memcmp(buf, "efgh", 4) == 0);
+	CHECK(pwritev(file, &iov, 1, 8) == 4 && preadv(file, &iov, 1, 0) == 4 && memcmp(buf, "abcd", 4) == 0);
+	CHECK(pwritev2(file, &iov, 1, 8, 0) == 4 && preadv2(file, &iov, 1, 2, 0) == 4);
+	CHECK(memcmp(buf, "cdef", 4) == 0);
+	CHECK(__pread_chk(file, buf, 4, 6, 4) == 4 && memcmp(buf, "ghab", 4) == 0);
+	CHECK(syscall(SYS_pread64, (long)file, buf, 4L, 0L) == 4);
+	CHECK(send(sv[0], "1", 1, 0) == 1 && recv(sv[1], buf, 8, 0) == 1 && buf[0] == '1');
+	CHECK(sendto(sv[0], "2", 1, 0, NULL, 0) == 1 && recvfrom(sv[1], buf, 8, 0, NULL, NULL) == 1);
+	CHECK(buf[0] == '2');
+	CHECK(sendmmsg(sv[0], &m, 1, 0) == 1 && __recv_chk(sv[1], buf, 8, 8, 0) == 4);
+	CHECK(shutdown(sv[0], SHUT_WR) == 0);
+	close(sv[0]);
+	close(sv[1]);
+	close(file);
 }
 
 static void
@@ -360,6 +431,8 @@ main(int argc, char **argv)
 		return ready(atoi(argv[2])) ? 0 : 1;
 	test_names();
 	test_device_calls();
+	test_no_socket();
+	test_other_transfers();
 	test_syscalls();
 	test_duplicates();
 	test_ranges();

@@ -4,12 +4,15 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "../sanitizer.h"
 
 static double
 now(void)
@@ -318,35 +321,77 @@ test_number_reused(void)
 	CHECK(close(fd) == 0);
 }
 
-static void *
-poll_forever(void *arg)
-{
-	struct pollfd f[2] = { { ((struct test_port *)arg)->fd, POLLIN, 0 },
-		{ ((struct test_port *)arg)->peer, POLLIN, 0 } };
+/* Every way to sleep that a thread may be cancelled in, with our descriptor alone and with another one. */
+enum sleep_kind { SLEEP_POLL, SLEEP_PPOLL, SLEEP_SELECT, SLEEP_EPOLL, SLEEP_KINDS };
 
-	poll(f, f[1].fd >= 0 ? 2 : 1, -1);
+/* All of them would take longer than the test may if each were noticed only after a second. */
+#define CANCEL_ROUNDS	20
+
+struct sleeper {
+	enum sleep_kind kind;
+	int fd, other;			/* other: -1 for none */
+};
+
+static void *
+sleep_forever(void *arg)
+{
+	const struct sleeper *s = arg;
+	struct pollfd f[2] = { { s->fd, POLLIN, 0 }, { s->other, POLLIN, 0 } };
+	nfds_t n = s->other >= 0 ? 2 : 1;
+	struct epoll_event ev = { .events = EPOLLIN };
+	sigset_t mask;
+	fd_set rd;
+	int ep;
+
+	switch (s->kind) {
+	case SLEEP_POLL:
+		poll(f, n, -1);
+		break;
+	case SLEEP_PPOLL:
+		sigemptyset(&mask);
+		ppoll(f, n, NULL, &mask);
+		break;
+	case SLEEP_SELECT:
+		FD_ZERO(&rd);
+		FD_SET(s->fd, &rd);
+		if (s->other >= 0)
+			FD_SET(s->other, &rd);
+		select((s->fd > s->other ? s->fd : s->other) + 1, &rd, NULL, NULL, NULL);
+		break;
+	default:
+		ep = epoll_create1(0);
+		epoll_ctl(ep, EPOLL_CTL_ADD, s->fd, &ev);
+		if (s->other >= 0)
+			epoll_ctl(ep, EPOLL_CTL_ADD, s->other, &ev);
+		epoll_wait(ep, &ev, 1, -1);
+	}
 	return NULL;
 }
 
 static void
 test_cancel(void)
 {
-	struct timespec t = { 0, 30000000 };
-	struct test_port p, both;
+	struct timespec t = { 0, 3000000 };
+	struct sleeper sleeper;
+	struct test_port p;
 	pthread_t thread;
 	int pipe_fd[2];
 	void *ret;
 
+	if (cancel_untestable())
+		return;
 	port_open(&p);
 	CHECK(pipe(pipe_fd) == 0);
-	for (int i = 0; i < 2; i++) {
-		both = p;
-		both.peer = i ? pipe_fd[0] : -1;
-		CHECK(pthread_create(&thread, NULL, poll_forever, &both) == 0);
+	for (int i = 0; i < 2 * SLEEP_KINDS * CANCEL_ROUNDS; i++) {
+		sleeper = (struct sleeper){ i / 2 % SLEEP_KINDS, p.fd, i % 2 ? pipe_fd[0] : -1 };
+		CHECK(pthread_create(&thread, NULL, sleep_forever, &sleeper) == 0);
 		nanosleep(&t, NULL);
 		pthread_cancel(thread);
 		CHECK(pthread_join(thread, &ret) == 0 && ret == PTHREAD_CANCELED);
 	}
+	/* Nothing of them is left in the way. */
+	port_feed(&p);
+	CHECK(poll(&(struct pollfd){ p.fd, POLLIN, 0 }, 1, -1) == 1);
 	close(pipe_fd[0]);
 	close(pipe_fd[1]);
 	port_close(&p);

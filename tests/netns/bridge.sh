@@ -229,14 +229,17 @@ step "kill -9 of netmapd"
 : >"$work/bridge.log"
 bridge_start
 lossless $left 10.78.0.2 -c 20 -i 0.01
-kill -9 "$(netmapd_pid)"
+pid=$(netmapd_pid)
+kill -9 "$pid"
 for _ in $(seq 100); do
-	running $bridge_pid || break
+	running $bridge_pid || running "$pid" || break
 	sleep 0.05
 done
 ! running $bridge_pid || fail "bridge goes on without netmapd"
 wait $bridge_pid && fail "bridge says that all was well"
 bridge_pid=
+# Offloads are the one thing that waits for the next start.
+"$NETMAPD" -i 0 || fail "netmapd does not start again"
 state_as_found "after kill -9 of netmapd"
 answers $left 10.78.0.3 || fail "the middle does not answer"
 

@@ -2,7 +2,10 @@
 /*
  * Sends the frames of a capture on one interface and compares, byte for byte and in order, what arrives at another, in another network namespace:
  *
- *	replay FROM-NETNS FROM-IF TO-NETNS TO-IF FILE
+ *	replay [-g] FROM-NETNS FROM-IF TO-NETNS TO-IF FILE
+ *
+ * With -g all destinations are made group addresses: a switch keeps back what goes to an address that it has seen behind FROM-IF, and captures
+ * hold both sides of a conversation.
  *
  * Frames of the capture that are longer than FROM-IF's MTU allows, or shorter than an Ethernet header, cannot be sent and are counted as skipped.
  * Frames that the stacks at both ends send meanwhile are told apart by their bytes. A few frames are on their way at a time, so that what is lost was
@@ -191,7 +194,7 @@ tag_stack(const uint8_t *data, uint32_t len)
 }
 
 static void
-frame_send(int from, int to, unsigned mtu, const struct pcap_pkthdr *h, const uint8_t *data)
+frame_send(int from, int to, unsigned mtu, bool group, const struct pcap_pkthdr *h, const uint8_t *data)
 {
 	struct frame *f;
 	uint32_t tags;
@@ -210,9 +213,10 @@ frame_send(int from, int to, unsigned mtu, const struct pcap_pkthdr *h, const ui
 	f = &way.frame[(way.first + way.n) % WINDOW];
 	f->len = h->caplen;
 	memcpy(f->data, data, h->caplen);
+	f->data[0] |= group ? 1 : 0;
 	way.n++;
 	way.sent++;
-	if (send(from, data, h->caplen, 0) != (ssize_t)h->caplen)
+	if (send(from, f->data, h->caplen, 0) != (ssize_t)h->caplen)
 		fail("send");
 	receive(to, false);
 }
@@ -225,10 +229,12 @@ main(int argc, char **argv)
 	const uint8_t *data;
 	unsigned mtu, to_mtu;
 	pcap_t *capture;
+	bool group = argc == 7 && strcmp(argv[1], "-g") == 0;
 	int from, to;
 
-	if (argc != 6) {
-		fprintf(stderr, "usage: replay FROM-NETNS FROM-IF TO-NETNS TO-IF FILE\n");
+	argv += group;
+	if (argc - group != 6) {
+		fprintf(stderr, "usage: replay [-g] FROM-NETNS FROM-IF TO-NETNS TO-IF FILE\n");
 		return 2;
 	}
 	capture = pcap_open_offline(argv[5], error);
@@ -239,7 +245,7 @@ main(int argc, char **argv)
 	from = socket_open(argv[1], argv[2], 0, &mtu);
 	to = socket_open(argv[3], argv[4], ETH_P_ALL, &to_mtu);
 	while (pcap_next_ex(capture, &h, &data) == 1)
-		frame_send(from, to, mtu, h, data);
+		frame_send(from, to, mtu, group, h, data);
 	window_drain(to, 0);
 	printf("%lu of %lu frames, %llu bytes", way.arrived, way.sent, way.bytes);
 	if (way.skipped > 0)

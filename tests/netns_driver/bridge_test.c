@@ -316,10 +316,17 @@ static void test_udp6(void **state)
 	traffic(&udp6);
 }
 
-/* Far ends with a larger MTU than ours: their TCP segments are cut to our size. */
+/*
+ * Far ends with a larger MTU than ours: their TCP segments are cut to our size. With XDP they are not segmentation
+ * requests but frames, which the interface refuses as a wire does.
+ */
 static void test_tcp4_jumbo(void **state)
 {
+	const char *wish = getenv("NETMAP_DRIVER");
+
 	(void)state;
+	if (wish && strncmp(wish, "afxdp", 5) == 0)
+		skip();
 	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu 9000"), 0);
 	assert_int_equal(ns_run(NS_C, "ip link set c0 mtu 9000"), 0);
 	assert_true(traffic(&tcp4).full > TCP_BYTES / 1448 / 2);

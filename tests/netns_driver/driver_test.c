@@ -25,6 +25,7 @@
 
 #define WAIT_MS		2000	/* for what must come */
 #define QUIET_MS	60	/* for what must not */
+#define XDP_MTU		28000	/* nearly the largest that AF_XDP does */
 
 static uint8_t frame[FRAME_MAX], got[FRAME_MAX];
 
@@ -47,6 +48,20 @@ static size_t frame_make(size_t len, uint16_t tag1, uint16_t tag2)
 	}
 	memcpy(frame + at, "\x88\xb5", 2);
 	return len;
+}
+
+/* Is it AF_XDP that is tested? */
+static bool xdp_wanted(void)
+{
+	const char *wish = getenv("NETMAP_DRIVER");
+
+	return wish && strncmp(wish, "afxdp", 5) == 0;
+}
+
+static void mtu_set(unsigned mtu)
+{
+	assert_int_equal(ns_run(NS_A, "ip link set a0 mtu %u", mtu), 0);
+	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu %u", mtu), 0);
 }
 
 static const uint16_t tag_stacks[][2] = { { 0, 0 }, { 0x8100, 0 }, { 0x88a8, 0 }, { 0x88a8, 0x8100 },
@@ -90,7 +105,8 @@ static void test_rx_exact(void **state)
 			far_send(fd, frame, len);
 			expect_received(&g, frame, len);
 		}
-	assert_true(g.st->ts_sec > 1000000000);
+	if (driver_info(g.port)->kind == DRIVER_AFPACKET)
+		assert_true(g.st->ts_sec > 1000000000);
 	assert_int_equal(drops_all(g.st->rx_drops), 0);
 	rig_close(&g);
 	close(fd);
@@ -175,13 +191,11 @@ static void test_tx_bad(void **state)
 	g.tx[(g.st->tx.user + 127) % 128].buf_idx = 1;
 	rig_put(&g, frame, 100, 2048);
 	g.tx[(g.st->tx.user + 127) % 128].buf_idx = g.buf_total;
-	g.buf_size -= 100;
 	rig_put(&g, frame, 100, 2048);
-	g.tx[(g.st->tx.user + 127) % 128].len = 2000;
+	g.tx[(g.st->tx.user + 127) % 128].len = 2049;
 	len = frame_make(64, 0, 0);
 	rig_put(&g, frame, len, 10);
 	assert_int_equal(rig_txsync(&g), 0);
-	g.buf_size += 100;
 	assert_int_equal(g.st->tx.from, g.st->tx.user);
 	assert_int_equal(g.st->tx_drops[DROP_RUNT], 1);
 	assert_int_equal(g.st->tx_drops[DROP_BAD_CHAIN], 1);
@@ -259,16 +273,16 @@ static void test_rx_overrun(void **state)
 /* Frames longer than a buffer come in several slots; those that no ring could hold are counted. */
 static void test_rx_long(void **state)
 {
-	static const size_t lens[] = { 2048, 2049, 4096, 9000, 30000, 65000 };
+	static const size_t lens[] = { 1792, 1793, 2048, 2049, 4096, 9000, XDP_MTU, 30000, 65000 };
+	size_t part = xdp_wanted() ? 2048 - DRIVER_HEADROOM : 2048, longest = xdp_wanted() ? XDP_MTU : 65535;
 	int fd = far_open(NS_B, "b0");
 	struct rig g;
 	size_t len;
 
 	(void)state;
-	assert_int_equal(ns_run(NS_A, "ip link set a0 mtu 65535"), 0);
-	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu 65535"), 0);
+	mtu_set((unsigned)longest);
 	rig_open(&g, "a0", 64, 2048);
-	for (size_t i = 0; i < 2 * sizeof(lens) / sizeof(lens[0]); i++) {
+	for (size_t i = 0; i < 2 * sizeof(lens) / sizeof(lens[0]) && lens[i / 2] <= longest; i++) {
 		len = frame_make(lens[i / 2], i & 1 ? 0x8100 : 0, 0);
 		far_send(fd, frame, len);
 		expect_received(&g, frame, len);
@@ -278,16 +292,26 @@ static void test_rx_long(void **state)
 	}
 	rig_close(&g);
 	rig_open(&g, "a0", 8, 2048);
-	len = frame_make(7 * 2048 + 1, 0, 0);
+	len = frame_make(7 * part + 1, 0, 0);
 	far_send(fd, frame, len);
-	len = frame_make(7 * 2048, 0, 0);
+	len = frame_make(7 * part, 0, 0);
 	far_send(fd, frame, len);
 	expect_received(&g, frame, len);
 	assert_int_equal(g.st->rx_drops[DROP_TOO_LONG], 1);
 	rig_close(&g);
-	assert_int_equal(ns_run(NS_A, "ip link set a0 mtu 1500"), 0);
-	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu 1500"), 0);
+	mtu_set(1500);
 	close(fd);
+}
+
+/* The next one that the interface's MTU allows. */
+static const uint8_t *replay_next(struct capture *c, uint32_t *len)
+{
+	const uint8_t *f;
+
+	do
+		f = capture_next(c, len);
+	while (f && xdp_wanted() && *len > XDP_MTU + 14);
+	return f;
 }
 
 /* One batch of frames from the capture, towards the driver and back out of it, compared each way. */
@@ -298,12 +322,12 @@ static void replay_batch(struct rig *g, int fd, const struct capture *batch, uns
 	uint32_t len;
 
 	for (unsigned i = 0; i < count; i++) {
-		f = capture_next(&c, &len);
+		f = replay_next(&c, &len);
 		far_send(fd, f, len);
 	}
 	c = *batch;
 	for (unsigned i = 0; i < count; i++) {
-		f = capture_next(&c, &len);
+		f = replay_next(&c, &len);
 		expect_received(g, f, len);
 		rig_send(g, f, len);
 	}
@@ -311,7 +335,7 @@ static void replay_batch(struct rig *g, int fd, const struct capture *batch, uns
 		assert_int_equal(rig_txsync(g), 0);
 	c = *batch;
 	for (unsigned i = 0; i < count; i++) {
-		f = capture_next(&c, &len);
+		f = replay_next(&c, &len);
 		expect_sent(fd, f, len);
 	}
 }
@@ -333,7 +357,7 @@ static void replay(const char *dir, const char *name, unsigned total)
 	}
 	rig_open(&g, "a0", 1024, 2048);
 	for (batch = c; total; total -= n, batch = c) {
-		for (n = 0; n < 64 && n < total && capture_next(&c, &len); n++)
+		for (n = 0; n < 64 && n < total && replay_next(&c, &len); n++)
 			;
 		if (n == 0)
 			break;
@@ -359,12 +383,10 @@ static void test_captures(void **state)
 		print_message("no captures: set NETMAP_CAPTURES\n");
 		skip();
 	}
-	assert_int_equal(ns_run(NS_A, "ip link set a0 mtu 65535"), 0);
-	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu 65535"), 0);
+	mtu_set(xdp_wanted() ? XDP_MTU : 65535);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		replay(dir, names[i], 2000);
-	assert_int_equal(ns_run(NS_A, "ip link set a0 mtu 1500"), 0);
-	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu 1500"), 0);
+	mtu_set(1500);
 }
 
 /*
@@ -393,6 +415,8 @@ static void test_abandoned(void **state)
 	uint32_t n;
 
 	(void)state;
+	if (xdp_wanted())
+		skip();	/* see afxdp_test.c */
 	rig_open(&g, "a0", 64, 2048);
 	for (uint32_t i = 0; i < 2000; i++) {
 		frame_make(100, 0, 0);
@@ -653,6 +677,8 @@ static void test_refusals(void **state)
 		if (driver_open(ns_fd(NS_A), "a0", NULL, &port, &err) != -EPERM || !strstr(err.text,
 											   "CAP_SYS_ADMIN"))
 			_exit(2);
+		if (xdp_wanted())
+			_exit(0);
 		if (driver_open(-1, "lo", NULL, &port, &err) != -EPERM || !strstr(err.text, "CAP_NET_RAW"))
 			_exit(3);
 		_exit(0);
@@ -672,6 +698,8 @@ static void test_hostile(void **state)
 	uint32_t x = 1;
 
 	(void)state;
+	if (xdp_wanted())
+		skip();	/* see afxdp_test.c */
 	rig_open(&g, "a0", 64, 2048);
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		struct driver_shared sh = g.st->sh;

@@ -20,34 +20,94 @@ static void *rig_memory(size_t bytes)
 	return p;
 }
 
-void rig_open(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size)
+/* The lowest first, as netmapd does. */
+static uint32_t rig_buf_alloc(void *arg)
 {
-	struct driver_error err = { "" };
-	char *mem;
-	int rc;
+	struct rig *g = arg;
 
-	memset(g, 0, sizeof(*g));
-	rc = driver_open(ns_fd(NS_A), ifname, NULL, &g->port, &err);
-	if (rc) {
-		fprintf(stderr, "driver_open: %d, %s\n", rc, err.text);
-		abort();
-	}
+	return g->nfree ? g->free[--g->nfree] : 0;
+}
+
+static void rig_buf_free(void *arg, uint32_t idx)
+{
+	struct rig *g = arg;
+
+	if (idx)
+		g->free[g->nfree++] = idx;
+}
+
+static void *rig_shared_alloc(void *arg, size_t size)
+{
+	(void)arg;
+	return rig_memory(size);
+}
+
+static void rig_shared_free(void *arg, void *p, size_t size)
+{
+	(void)arg;
+	munmap(p, size);
+}
+
+/* Buffers start at a page, behind the headroom; in front of them is all else. */
+static void rig_layout(struct rig *g, uint32_t slots, uint32_t buf_size)
+{
+	size_t head = sizeof(*g->st) + 2 * slots * sizeof(struct netmap_slot);
+	char *mem;
+
+	head = (head + 4095) / 4096 * 4096;
 	g->slots = slots;
 	g->buf_size = buf_size;
-	g->buf_total = 2 + 2 * slots;
-	g->bytes = sizeof(*g->st) + 2 * slots * sizeof(struct netmap_slot) + (size_t)g->buf_total * buf_size;
+	g->buf_total = 2 + 2 * slots + RIG_STOCK;
+	g->bytes = head + (size_t)g->buf_total * buf_size + 4096;
 	mem = rig_memory(g->bytes);
 	g->st = (void *)mem;
 	g->rx = (void *)(mem + sizeof(*g->st));
 	g->tx = g->rx + slots;
-	g->bufs = (char *)(g->tx + slots);
+	g->memory = (struct driver_memory){
+		.base = mem + head, .headroom = DRIVER_HEADROOM, .buf_size = buf_size, .buf_total = g->buf_total,
+		.buf_alloc = rig_buf_alloc, .buf_free = rig_buf_free,
+		.shared_alloc = rig_shared_alloc, .shared_free = rig_shared_free, .arg = g,
+	};
+	g->bufs = mem + head + DRIVER_HEADROOM;
+	g->free = calloc(g->buf_total, sizeof(*g->free));
+	if (!g->free)
+		abort();
+	for (uint32_t i = g->buf_total - 1; i >= 2; i--)
+		g->free[g->nfree++] = i;
+}
+
+int rig_try(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, struct driver_error *err)
+{
+	struct driver_params params = { .memory = &g->memory };
+	int rc;
+
+	memset(g, 0, sizeof(*g));
+	rig_layout(g, slots, buf_size);
+	rc = driver_open(ns_fd(NS_A), ifname, &params, &g->port, err);
+	if (rc) {
+		munmap(g->st, g->bytes);
+		free(g->free);
+		return rc;
+	}
 	for (uint32_t i = 0; i < slots; i++) {
-		g->rx[i].buf_idx = 2 + i;
-		g->tx[i].buf_idx = 2 + slots + i;
+		g->rx[i].buf_idx = rig_buf_alloc(g);
+		g->tx[i].buf_idx = rig_buf_alloc(g);
 	}
 	driver_share(g->port, &g->st->sh);
 	g->nfds = driver_fds(g->port, g->fds, DRIVER_FDS_MAX);
 	rig_attach(g);
+	return 0;
+}
+
+void rig_open(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size)
+{
+	struct driver_error err = { "" };
+	int rc = rig_try(g, ifname, slots, buf_size, &err);
+
+	if (rc) {
+		fprintf(stderr, "driver_open: %d, %s\n", rc, err.text);
+		abort();
+	}
 }
 
 void rig_attach(struct rig *g)
@@ -67,6 +127,7 @@ void rig_close(struct rig *g)
 	rig_detach(g);
 	driver_close(g->port);
 	munmap(g->st, g->bytes);
+	free(g->free);
 }
 
 static void ring_init(const struct rig *g, struct nic_ring *r, struct netmap_slot *slot)
@@ -87,7 +148,7 @@ int rig_rxsync(struct rig *g)
 	ring_init(g, &r, g->rx);
 	r.from = g->st->rx.from;
 	r.to = (g->st->rx.user + g->slots - 1) % g->slots;
-	rc = driver_rxsync(g->map, 0, &r);
+	rc = driver_rxsync(g->map, g->queue, &r);
 	g->st->rx.from = r.from;
 	for (int i = 0; i < DROP_REASONS; i++)
 		g->st->rx_drops[i] += r.drops[i];
@@ -104,8 +165,10 @@ int rig_txsync(struct rig *g)
 	ring_init(g, &r, g->tx);
 	r.from = g->st->tx.from;
 	r.to = g->st->tx.user;
-	rc = driver_txsync(g->map, 0, &r);
+	r.done = g->st->tx.done;
+	rc = driver_txsync(g->map, g->queue, &r);
 	g->st->tx.from = r.from;
+	g->st->tx.done = r.done;
 	for (int i = 0; i < DROP_REASONS; i++)
 		g->st->tx_drops[i] += r.drops[i];
 	return rc;
@@ -139,7 +202,7 @@ void rig_wait(struct rig *g, short events, int timeout_ms)
 {
 	struct pollfd pfds[DRIVER_QUEUE_FDS];
 	int limit;
-	unsigned n = driver_pollfds(g->map, 0, events, pfds, DRIVER_QUEUE_FDS, &limit);
+	unsigned n = driver_pollfds(g->map, g->queue, events, pfds, DRIVER_QUEUE_FDS, &limit);
 
 	if (limit >= 0 && limit < timeout_ms)
 		timeout_ms = limit;
@@ -167,7 +230,7 @@ size_t rig_recv(struct rig *g, uint8_t *frame, int timeout_ms)
 
 bool rig_put(struct rig *g, const void *frame, size_t len, uint32_t piece)
 {
-	uint32_t used = (g->st->tx.user + g->slots - g->st->tx.from) % g->slots;
+	uint32_t used = (g->st->tx.user + g->slots - g->st->tx.done) % g->slots;
 	uint32_t n = (uint32_t)((len + piece - 1) / piece), part;
 	const char *at = frame;
 
@@ -191,7 +254,7 @@ void rig_send(struct rig *g, const void *frame, size_t len)
 {
 	while (!rig_put(g, frame, len, g->buf_size)) {
 		rig_txsync(g);
-		if (g->st->tx.from != g->st->tx.user)
+		if (g->st->tx.done != g->st->tx.user)
 			rig_wait(g, POLLOUT, 10);
 	}
 }

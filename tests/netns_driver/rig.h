@@ -12,6 +12,7 @@
 struct rig_ring {
 	uint32_t from;		/* driver's place */
 	uint32_t user;		/* ours */
+	uint32_t done;		/* TX: from here on the driver may still read */
 };
 
 /* Shared by processes that fork: any of them can go on. */
@@ -28,14 +29,22 @@ struct rig {
 	struct rig_state *st;
 	struct netmap_slot *rx, *tx;
 	char *bufs;
+	struct driver_memory memory;
 	uint32_t slots, buf_size, buf_total;
+	unsigned queue;		/* that is synced; to be changed while nothing is in flight */
+	uint32_t *free;		/* buffers that nobody has */
+	uint32_t nfree;
 	int fds[DRIVER_FDS_MAX];
 	unsigned nfds;
 	size_t bytes;
 };
 
+#define RIG_STOCK	(4 * 2112)	/* buffers for the driver */
+
 /* slots: of each ring. Fails the test if the interface cannot be opened. */
 void rig_open(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size);
+/* The same, and tells what driver_open says. */
+int rig_try(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, struct driver_error *err);
 void rig_attach(struct rig *g);
 void rig_detach(struct rig *g);
 void rig_close(struct rig *g);

@@ -44,6 +44,9 @@ test_good(void **state)
 		{ "eth0.5", PORT_NAME_IFACE, 0, "eth0.5", "", "", "" },
 		{ "enp-s0@x", PORT_NAME_IFACE, 0, "enp-s0@x", "", "", "" },
 		{ "...", PORT_NAME_IFACE, 0, "...", "", "", "" },
+		{ "tap:x0", PORT_NAME_IFACE, 0, "tap:x0", "", "", "" },
+		{ "tap:a{1", PORT_NAME_IFACE, PORT_NAME_MASTER, "tap:a", "", "", "1" },
+		{ "tap0", PORT_NAME_IFACE, 0, "tap0", "", "", "" },
 		/* near VALE, but not VALE */
 		{ "vale0", PORT_NAME_IFACE, 0, "vale0", "", "", "" },
 		{ "vale", PORT_NAME_IFACE, 0, "vale", "", "", "" },

@@ -65,7 +65,10 @@ commands_have_letters(void **state)
 		{ "-d vale0:e", COMMAND_DETACH }, { "-n vale0:e", COMMAND_NEW },
 		{ "-r vale0:e", COMMAND_REMOVE }, { "-g vale0:e", COMMAND_INFO },
 		{ "-l vale0:e", COMMAND_LIST }, { "-p vale0:e", COMMAND_POLLING_ON },
-		{ "-P vale0:e", COMMAND_POLLING_OFF },
+		{ "-P vale0:e", COMMAND_POLLING_OFF }, { "-T vale0:e", COMMAND_TABLE },
+		{ "-o vale0:e", COMMAND_PARAMS }, { "-ovale0:e=1 -v", COMMAND_PARAMS },
+		{ "-S vale0:e=02:00:00:00:00:01", COMMAND_TABLE_ADD },
+		{ "-R vale0:e=2:0:0:a:Bc:ff", COMMAND_TABLE_REMOVE },
 	};
 	struct options o;
 
@@ -75,6 +78,31 @@ commands_have_letters(void **state)
 		assert_int_equal(o.command, cases[i].command);
 		assert_string_equal(o.name, "vale0:e");
 	}
+}
+
+static void
+settings_have_values(void **state)
+{
+	static const uint8_t addr[6] = { 0x02, 0x00, 0x1f, 0xAb, 0x0c, 0xff };
+	struct options o;
+
+	(void)state;
+	assert_int_equal(parse(&o, "-o"), 0);
+	assert_int_equal(o.command, COMMAND_PARAMS);
+	assert_true(o.name == NULL && !o.has_value);
+	assert_int_equal(parse(&o, "-o -j"), 0);
+	assert_true(o.command == COMMAND_PARAMS && o.name == NULL && o.json);
+	assert_int_equal(parse(&o, "-j -o verbose"), 0);
+	assert_string_equal(o.name, "verbose");
+	assert_true(!o.has_value && o.json);
+	assert_int_equal(parse(&o, "-o verbose=0x10"), 0);
+	assert_string_equal(o.name, "verbose");
+	assert_true(o.has_value && o.value == 16);
+	assert_int_equal(parse(&o, "-o verbose=18446744073709551615"), 0);
+	assert_true(o.has_value && o.value == UINT64_MAX);
+	assert_int_equal(parse(&o, "-S netmap:vale0:a=02:00:1F:ab:c:ff"), 0);
+	assert_string_equal(o.name, "vale0:a");
+	assert_memory_equal(o.addr, addr, sizeof(addr));
 }
 
 static void
@@ -134,6 +162,22 @@ regions_are_ids_or_ports(void **state)
 }
 
 static void
+doctor_takes_an_interface(void **state)
+{
+	struct options o;
+
+	(void)state;
+	assert_int_equal(parse(&o, "doctor eth0"), 0);
+	assert_int_equal(o.command, COMMAND_DOCTOR);
+	assert_string_equal(o.name, "eth0");
+	assert_int_equal(parse(&o, "doctor -jv netmap:eth0"), 0);
+	assert_string_equal(o.name, "eth0");
+	assert_true(o.json && o.verbose);
+	assert_int_equal(parse(&o, "-j doctor eth0"), 0);
+	assert_int_equal(o.command, COMMAND_DOCTOR);
+}
+
+static void
 nonsense_is_refused(void **state)
 {
 	static const char *const lines[] = {
@@ -143,6 +187,14 @@ nonsense_is_refused(void **state)
 		"-n x -C 4294967296", "-n x -C -1", "-n x -C a", "-C 1", "-l x -C 1",
 		"-p x -C 2", "-p x -C 0,1,2,3", "-p x -C 0,99999999", "-n x -m 0",
 		"-n x -m 65536", "-g x -m 1", "--nonsense",
+		"doctor", "doctor a b", "doctor -l a b", "doctor a -C 1", "doctor a -i 1", "doctor 0123456789abcdef",
+		"doctor netmap:", "sick a",
+		"-o =1", "-o a=", "-o a=-1", "-o a=1x", "-o a=18446744073709551616", "-o -o",
+		"-o a -l b", "-l b -o a", "-o a=1 -j",
+		"-o -l b", "doctor -o", "-T", "-T a -i 1", "-S", "-S vale0:a", "-S vale0:a=", "-S =02:00:00:00:00:01",
+		"-S vale0:a=02:00:00:00:00", "-S vale0:a=02:00:00:00:00:01:02", "-S vale0:a=02:00:00:00:00:001",
+		"-S vale0:a=02-00-00-00-00-01", "-R vale0=g2:00:00:00:00:01", "-R vale0=02:00:00:00:00:01 -j",
+		"-o xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx=1",
 		"-l xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 	};
 	struct options o;
@@ -157,8 +209,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_lists_everything), cmocka_unit_test(commands_have_letters),
-		cmocka_unit_test(config_makes_rings), cmocka_unit_test(config_chooses_cpus),
-		cmocka_unit_test(regions_are_ids_or_ports), cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(settings_have_values), cmocka_unit_test(config_makes_rings), cmocka_unit_test(config_chooses_cpus),
+		cmocka_unit_test(regions_are_ids_or_ports), cmocka_unit_test(doctor_takes_an_interface),
+		cmocka_unit_test(nonsense_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -576,6 +576,48 @@ static void test_fuzz(void **state)
 	assert_true(accepted > 2000);
 }
 
+/* Frames written to pieces of any lengths are those that are written to one. */
+static void test_pieces(void **state)
+{
+	static uint8_t whole[VNET_FRAME_MAX], out[VNET_FRAME_MAX + 1];
+	static struct vnet_piece to[2 * VNET_FRAME_MAX];
+	static struct feed f, g;
+	struct vnet_iter it, jt;
+	struct spec s;
+	struct made m;
+
+	(void)state;
+	rnd_state = 7;
+	for (int round = 0; round < 3000; round++) {
+		struct how h = { .hdr_len = 10, .tag_insert = rnd(4) == 0, .max_frame = rnd(2) ? 0 : 1514 };
+
+		fuzz_spec(&s);
+		made_init(&m, &s);
+		feed_init(&f, m.hdr, m.frame, m.len, &h);
+		h.cut = 40 + rnd(3000);
+		feed_init(&g, m.hdr, m.frame, m.len, &h);
+		if (vnet_iter_init(&it, &f.src) == 0) {
+			assert_int_equal(vnet_iter_init(&jt, &g.src), 0);
+			for (uint32_t len, i = 0; i < 20 && (len = vnet_iter_len(&it)) != 0; i++) {
+				uint32_t most = 1 + rnd(len), n = 0;
+
+				for (uint32_t done = 0; done < len; n++) {
+					to[n] = (struct vnet_piece){ out + done, rnd(8) ? 1 + rnd(most) : 0 };
+					if (to[n].len > len - done)
+						to[n].len = len - done;
+					done += to[n].len;
+				}
+				out[len] = 0x77;
+				assert_int_equal(vnet_iter_next(&it, whole, sizeof(whole)), len);
+				assert_int_equal(vnet_iter_write(&jt, to, n), len);
+				assert_memory_equal(out, whole, len);
+				assert_int_equal(out[len], 0x77);
+			}
+		}
+		made_free(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,7 +625,7 @@ int main(void)
 		cmocka_unit_test(test_tcp4), cmocka_unit_test(test_tcp6), cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_ufo), cmocka_unit_test(test_tags), cmocka_unit_test(test_max_frame),
 		cmocka_unit_test(test_seek), cmocka_unit_test(test_lies), cmocka_unit_test(test_lies_more),
-		cmocka_unit_test(test_fuzz),
+		cmocka_unit_test(test_fuzz), cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests_name("vnet_hdr", tests, NULL, NULL);

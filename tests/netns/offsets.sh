@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Offsets on interfaces, with the driver that NETMAP_DRIVER names: see offsets.c.
+#
+#	[one namespace] a0 --veth-- a1
+#
+# Environment: OFFSETS, NETMAPD, NETMAP_DRIVER. Needs root.
+set -u
+
+skip() { echo "skipped: $*"; exit 77; }
+fail() { echo "FAILED: $*" >&2; tail -n 20 "$work"/*.log "$log" >&2 2>/dev/null; exit 1; }
+
+[ "$(id -u)" -eq 0 ] || skip "needs root, to make network namespaces"
+[ ! -e /run/netmap/netmapd.sock ] || skip "the system's netmapd runs, and would serve the test"
+command -v ip >/dev/null || skip "there is no ip"
+
+ns=nm-test-$$-o
+work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
+log=$work/netmap/netmapd.log
+# Two ends of a pair that are joined have no driver between them.
+export XDG_RUNTIME_DIR=$work NETMAP_HOST=user NETMAP_VETH_JOIN=no
+unset NETMAP_SOCKET
+
+netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$log" 2>/dev/null | tail -n 1; }
+
+cleanup()
+{
+	local status=$?
+	trap - EXIT
+	# shellcheck disable=SC2046
+	kill -9 $(netmapd_pid) 2>/dev/null
+	ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
+	ip netns del $ns 2>/dev/null
+	rm -rf "$work"
+	exit $status
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+ip netns add $ns || skip "network namespaces cannot be made"
+ip netns exec $ns sysctl -q -w net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+ip -n $ns link add a0 type veth peer name a1 || fail "no veth pair"
+ip -n $ns link set a0 up
+ip -n $ns link set a1 up
+
+ip netns exec $ns "$OFFSETS" a0 a1 >"$work/offsets.log" 2>&1 || fail "with status $?"
+cat "$work/offsets.log"
