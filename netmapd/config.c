@@ -23,7 +23,8 @@ config_set(const char *name, uint64_t value, struct why *why)
 {
 	int err = param_set(name, value, why);
 
-	if (err == 0)
+	/* Otherwise what the command line says holds. */
+	if (err == 0 && strcmp(name, "verbose") == 0)
 		log_level(engine_params.verbose != 0 ? OS_LOG_DEBUG : OS_LOG_INFO);
 	return err;
 }

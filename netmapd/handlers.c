@@ -349,8 +349,11 @@ param_write(const struct message *m)
 {
 	const struct proto_param_set *q = m->body;
 	struct why why = { .text = "" };
-	int err = config_set(q->name, q->value, &why);
+	int err;
 
+	if (memchr(q->name, '\0', sizeof(q->name)) == NULL)
+		return -EPROTO;
+	err = config_set(q->name, q->value, &why);
 	if (err == 0)
 		os_log(OS_LOG_INFO, "process %d: parameter %.32s = %llu", (int)process_pid(connection_process(m->from)), q->name,
 			(unsigned long long)q->value);
