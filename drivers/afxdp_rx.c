@@ -136,8 +136,10 @@ static void part_deliver(const struct rx_batch *b, uint32_t i, const struct rx_p
 			memmove(r->ubufs + (size_t)p->buf * r->buf_size + offset, r->ubufs + (size_t)p->buf * r->buf_size, p->len);
 		return;
 	}
-	/* The slot may have changed since it was looked at: then the frame is lost, not more. */
-	if (own - 2u < r->buf_total - 2u)
+	/* The slot may have changed since it was looked at: then the data are lost, not more. */
+	if (unlikely(own - 2u >= r->buf_total - 2u))
+		r->drops[DROP_BAD_SLOT]++;
+	else
 		memcpy(r->ubufs + (size_t)own * r->buf_size + offset,
 		       r->ubufs + (size_t)p->buf * r->buf_size + p->offset - DRIVER_HEADROOM, p->len);
 	slot_store(&r->uslot[s], slot_word(own, p->len, flags));

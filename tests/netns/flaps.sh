@@ -19,37 +19,14 @@ for tool in ip ethtool; do
 done
 
 near=nm-flaps-$$-n far=nm-flaps-$$-f
-work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
-log=$work/netmap/netmapd.log
-export XDG_RUNTIME_DIR=$work NETMAP_HOST=user
-unset NETMAP_SOCKET NETMAP_INGRESS
+. "$(dirname "$0")/lib.sh"
+netns_begin $near $far
+unset NETMAP_INGRESS
 [ -n "${NETMAP_DRIVER:-}" ] || unset NETMAP_DRIVER
 in_near="ip netns exec $near"
 sender= reader=
 flaps=200
 [ "${NETMAP_SOAK:-0}" = 1 ] && flaps=10000
-
-netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$log" 2>/dev/null | tail -n 1; }
-running() { [ -n "$1" ] && [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-
-cleanup()
-{
-	local status=$? ns
-	trap - EXIT
-	# shellcheck disable=SC2046
-	kill -9 $(netmapd_pid) $(jobs -p) 2>/dev/null
-	wait 2>/dev/null
-	for ns in $near $far; do
-		ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
-		ip netns del $ns 2>/dev/null
-	done
-	rm -rf "$work"
-	exit $status
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-step() { echo "--- $*"; }
 
 # within TEST...: it holds within ten seconds.
 within() { for _ in $(seq 200); do "$@" && return; sleep 0.05; done; return 1; }

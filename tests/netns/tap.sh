@@ -20,33 +20,11 @@ for tool in ip ping iperf3; do
 done
 
 middle=nm-test-$$-m right=nm-test-$$-r
-work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
-log=$work/netmap/netmapd.log
-export XDG_RUNTIME_DIR=$work NETMAP_HOST=user
-unset NETMAP_SOCKET NETMAP_DRIVER
+. "$(dirname "$0")/lib.sh"
+netns_begin $middle $right
+unset NETMAP_DRIVER
 in_middle="ip netns exec $middle"
 in_right="ip netns exec $right"
-
-netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$log" 2>/dev/null | tail -n 1; }
-
-cleanup()
-{
-	local status=$? ns
-	trap - EXIT
-	# shellcheck disable=SC2046
-	kill -9 $(netmapd_pid) $(jobs -p) 2>/dev/null
-	wait 2>/dev/null
-	for ns in $middle $right; do
-		ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
-		ip netns del $ns 2>/dev/null
-	done
-	rm -rf "$work"
-	exit $status
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-step() { echo "--- $*"; }
 
 # there NAME, gone NAME: within five seconds.
 there() { for _ in $(seq 100); do ip -n $middle link show "$1" >/dev/null 2>&1 && return; sleep 0.05; done; return 1; }
