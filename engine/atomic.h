@@ -34,6 +34,9 @@
 /* For counters with one writer: readers may look at any time. */
 #define counter_bump(p, v)	store_relaxed((p), load_relaxed(p) + (v))
 
+/* Keeps stores in program order where only their order in this thread matters: for who finds them after its death. */
+#define store_order()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 /*
  * Store-load barrier. ThreadSanitizer knows no fences: there, a locked operation on a private word stands in for it.
  */

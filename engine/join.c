@@ -29,9 +29,6 @@
 /* What comes to the sender with the receiver's buffer: its index, and that it is a new one there too. */
 #define RETURN_MASK	(CHANGED | UINT64_C(0xffffffff))
 
-/* Keeps stores in program order where only their order in this thread matters: for who finds them after its death. */
-#define store_order()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
-
 struct take_sums {
 	uint64_t packets, bytes;
 	uint32_t slots;
@@ -246,12 +243,17 @@ static enum look
 packet_look(const struct kring *rx, const struct kring *tx, uint32_t avail, uint32_t room, uint32_t *slots, enum drop_reason *reason)
 {
 	uint32_t i = pos_index(tx, tx->released), j = rx->hwtail, n = 0, k;
-	bool bad = false;
+	bool bad = false, endless = false;
 	uint64_t word;
 
 	do {
-		if (n == avail)
-			return LOOK_WAIT;
+		/* A chain beyond the limit, or that fills its ring, is cut where the slots end: nothing would come after it. */
+		if (n == avail) {
+			if (n <= NETMAP_MAX_FRAGS && n + 1 < tx->num_slots)
+				return LOOK_WAIT;
+			endless = true;
+			break;
+		}
 		word = slot_load(&tx->uslot[i]);
 		if (!slot_idx_valid(tx, slot_idx(word)) || slot_len(word) > tx->buf_size) {
 			*reason = slot_idx_valid(tx, slot_idx(word)) ? DROP_TOO_LONG : DROP_BAD_SLOT;
@@ -261,6 +263,10 @@ packet_look(const struct kring *rx, const struct kring *tx, uint32_t avail, uint
 		n++;
 	} while ((slot_flags(word) & NS_MOREFRAG) != 0);
 	*slots = n;
+	if (!bad && (endless || n > NETMAP_MAX_FRAGS || n >= rx->num_slots)) {
+		*reason = DROP_BAD_CHAIN;
+		bad = true;
+	}
 	if (bad)
 		return LOOK_BAD;
 	if (n > room)

@@ -19,9 +19,6 @@
 #include "sync.h"
 #include "vale_copy.h"
 
-/* Keeps stores in program order where only their order in this thread matters: for who finds them after its death. */
-#define store_order()	__atomic_signal_fence(__ATOMIC_SEQ_CST)
-
 #define MOREFRAG_BIT	53	/* of a slot's word */
 
 /* Slots on their way from a ring to a monitor's. */
@@ -338,16 +335,17 @@ monitor_pull(struct arena_root *root, struct actor *self, const struct kring *mo
 {
 	struct kring *rx = load_acquire(&mon->mon.source);
 	int64_t ts[2];
-	uint32_t tail;
+	uint32_t tail, n;
 
 	if (rx == NULL || load_relaxed(&rx->open) == 0 || !os_region_ready(rx->region) || !ring_hold(rx, self))
 		return false;
 	tail = rx->hwtail;
 	/* Whatever comes of it: the ring's own reader finds out for himself. */
 	(void)(ring_joined(rx) ? join_rxsync(root, self, rx, rx->hwcur, ts) : nic_rxsync(rx, rx->hwcur, ts));
-	monitor_arrived(root, self->id, rx, tail, index_diff(rx, rx->hwtail, tail));
+	n = index_diff(rx, rx->hwtail, tail);
+	monitor_arrived(root, self->id, rx, tail, n);
 	ring_release(rx);
-	if (tail == rx->hwtail)
+	if (n == 0)
 		return true;
 	/* Who sleeps on the interface is not woken by what we have taken. */
 	fence_full();

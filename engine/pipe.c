@@ -175,7 +175,7 @@ packet_pass(struct arena_root *root, struct kring *kr, uint32_t end)
 	uint32_t bad[2] = { 0, 0 }, i;
 
 	store_relaxed(&kr->moving, note);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	store_order();
 	for (i = kr->hwcur; i != end; i = index_next(kr, i)) {
 		uint64_t word = slot_pass_offset(kr, i, index_next(kr, i) != end, spoilt, bad);
 

@@ -330,6 +330,36 @@ test_chains(void **state)
 	close_pair();
 }
 
+/* A chain that fills the ring and has no end is dropped: it must not stop the pair for ever. One that just fits arrives. */
+static void
+test_endless_chain(void **state)
+{
+	struct netmap_ring *tx;
+	uint32_t i;
+
+	open_pair();
+	tx = end_tx(&a, 0);
+	for (i = 0; i < SLOTS - 1; i++)
+		assert_true(ring_put(tx, 60, MAC_ALL, mac(1), i, i + 1 < SLOTS - 1 ? NS_MOREFRAG : 0));
+	end_txsync(&a);
+	assert_int_equal(end_pending(&b, 0), SLOTS - 1);
+	assert_int_equal(end_flush(&b), SLOTS - 1);
+	end_txsync(&a);
+	for (i = 0; i < SLOTS - 1; i++)
+		assert_true(ring_put(tx, 60, MAC_ALL, mac(1), i, NS_MOREFRAG));
+	end_txsync(&a);
+	assert_int_equal(end_pending(&b, 0), 0);
+	assert_int_equal(end_ktx(&a, 0)->own.drops[DROP_BAD_CHAIN], 1);
+	end_txsync(&a);
+	assert_int_equal(ring_space(tx), SLOTS - 1);
+	put(&a, 7);
+	end_txsync(&a);
+	assert_int_equal(end_pending(&b, 0), 1);
+	end_expect(&b, 0, 60, 7);
+	assert_buffers();
+	close_pair();
+}
+
 /* A packet with a bad slot goes nowhere and is counted; its neighbours arrive. */
 static void
 test_bad_slots(void **state)
@@ -927,6 +957,7 @@ main(void)
 		join_test(test_back_pressure),
 		join_test(test_marks),
 		join_test(test_chains),
+		join_test(test_endless_chain),
 		join_test(test_bad_slots),
 		join_test(test_bad_room),
 		join_test(test_part_and_join),
