@@ -22,31 +22,10 @@ for tool in ip tc ethtool iperf3 ping tcpdump; do
 done
 
 near=nm-host-$$-n far=nm-host-$$-f
-work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
-export XDG_RUNTIME_DIR=$work NETMAP_HOST=user
-unset NETMAP_SOCKET NETMAP_DRIVER NETMAP_INGRESS
+. "$(dirname "$0")/lib.sh"
+netns_begin $near $far
+unset NETMAP_DRIVER NETMAP_INGRESS
 variant=none program_pid=
-
-netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$work/netmap/netmapd.log" 2>/dev/null | tail -n 1; }
-running() { [ -n "$1" ] && [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-
-cleanup()
-{
-	local status=$? ns pid
-	trap - EXIT
-	pid=$(netmapd_pid)
-	# shellcheck disable=SC2046,SC2086
-	kill -9 $program_pid $pid $(jobs -p) 2>/dev/null
-	wait 2>/dev/null
-	for ns in $near $far; do
-		ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
-		ip netns del $ns 2>/dev/null
-	done
-	rm -rf "$work"
-	exit $status
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
 
 step() { echo "--- $variant: $*"; }
 

@@ -16,27 +16,10 @@ fail() { echo "FAILED: $*" >&2; tail -n 20 "$work"/*.log "$log" >&2 2>/dev/null;
 command -v ip >/dev/null || skip "there is no ip"
 
 ns=nm-test-$$-o
-work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
-log=$work/netmap/netmapd.log
+. "$(dirname "$0")/lib.sh"
+netns_begin $ns
 # Two ends of a pair that are joined have no driver between them.
-export XDG_RUNTIME_DIR=$work NETMAP_HOST=user NETMAP_VETH_JOIN=no
-unset NETMAP_SOCKET
-
-netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$log" 2>/dev/null | tail -n 1; }
-
-cleanup()
-{
-	local status=$?
-	trap - EXIT
-	# shellcheck disable=SC2046
-	kill -9 $(netmapd_pid) 2>/dev/null
-	ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
-	ip netns del $ns 2>/dev/null
-	rm -rf "$work"
-	exit $status
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
+export NETMAP_VETH_JOIN=no
 
 ip netns add $ns || skip "network namespaces cannot be made"
 ip netns exec $ns sysctl -q -w net.ipv6.conf.default.disable_ipv6=1 2>/dev/null

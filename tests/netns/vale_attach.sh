@@ -21,30 +21,8 @@ for tool in ip tc ethtool iperf3 ping tcpdump; do
 done
 
 left=nm-attach-$$-l middle=nm-attach-$$-m right=nm-attach-$$-r
-work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
-log=$work/netmap/netmapd.log
-export XDG_RUNTIME_DIR=$work NETMAP_HOST=user
-unset NETMAP_SOCKET
-
-netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$log" 2>/dev/null | tail -n 1; }
-running() { [ -n "$1" ] && [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-
-cleanup()
-{
-	local status=$? ns
-	trap - EXIT
-	# shellcheck disable=SC2046,SC2086
-	kill -9 $(netmapd_pid) $(jobs -p) 2>/dev/null
-	wait 2>/dev/null
-	for ns in $left $middle $right; do
-		ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
-		ip netns del $ns 2>/dev/null
-	done
-	rm -rf "$work"
-	exit $status
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
+. "$(dirname "$0")/lib.sh"
+netns_begin $left $middle $right
 
 # Where could it be? The counters of all places.
 places()

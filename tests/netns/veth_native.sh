@@ -19,32 +19,10 @@ for tool in ip ping; do
 done
 
 left=nm-test-$$-l mleft=nm-test-$$-ml mright=nm-test-$$-mr right=nm-test-$$-r
-work=$(mktemp -d /tmp/netmap-test-XXXXXX) || exit 1
-log=$work/netmap/netmapd.log
-export XDG_RUNTIME_DIR=$work NETMAP_HOST=user
-unset NETMAP_SOCKET NETMAP_VETH_JOIN
+. "$(dirname "$0")/lib.sh"
+netns_begin $left $mleft $mright $right
+unset NETMAP_VETH_JOIN
 
-netmapd_pid() { sed -n 's/.*(pid \([0-9]*\), user .*) serves .*/\1/p' "$log" 2>/dev/null | tail -n 1; }
-running() { [ -n "$1" ] && [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
-
-cleanup()
-{
-	local status=$? ns
-	trap - EXIT
-	# shellcheck disable=SC2046
-	kill -9 $(netmapd_pid) $(jobs -p) 2>/dev/null
-	wait 2>/dev/null
-	for ns in $left $mleft $mright $right; do
-		ip netns pids $ns 2>/dev/null | xargs -r kill -9 2>/dev/null
-		ip netns del $ns 2>/dev/null
-	done
-	rm -rf "$work"
-	exit $status
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-step() { echo "--- $*"; }
 # Words, not functions: a program in the background is the shell's own child.
 in_left="ip netns exec $mleft"
 in_right="ip netns exec $mright"
