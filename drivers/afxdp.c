@@ -53,7 +53,8 @@ struct afxdp_port {
 	struct afxdp_program program;
 	uint32_t queues;
 	uint32_t rx_size, stock;	/* of each queue */
-	uint32_t umem_bufs, flags;
+	uint32_t umem_bufs, chunk_size, flags;
+	bool unaligned;
 	int watch_fd;			/* -1: none */
 	int fd[DRIVER_QUEUES_MAX];	/* -1: none */
 	uint32_t *bufs;			/* stock and copy buffers of all queues, as they were allocated */
@@ -200,7 +201,8 @@ static int rings_make(const struct afxdp_port *a, int fd, struct driver_error *e
 	const struct xdp_umem_reg reg = {
 		.addr = (uintptr_t)mem->base,
 		.len = (uint64_t)a->umem_bufs * mem->buf_size,
-		.chunk_size = mem->buf_size,
+		.chunk_size = a->chunk_size,
+		.flags = a->unaligned ? XDP_UMEM_UNALIGNED_CHUNK_FLAG : 0,
 	};
 	const struct {
 		int name;
@@ -222,13 +224,14 @@ static int rings_make(const struct afxdp_port *a, int fd, struct driver_error *e
 static int stock_fill(const struct afxdp_port *a, uint32_t q, int fd, struct driver_error *err)
 {
 	const uint32_t *bufs = a->bufs + q * bufs_of_queue(a);
+	const struct driver_memory *mem = memory_of(a);
 	struct xsk_ring fill;
 	int rc = xsk_ring_map(fd, XSK_FILL, a->rx_size, &fill);
 
 	if (rc)
 		return driver_fail_step(err, rc, a->port->info.name, "mapping the rings of AF_XDP", "CAP_NET_RAW");
 	for (uint32_t i = 0; i < a->stock; i++)
-		((uint64_t *)fill.entries)[i] = (uint64_t)bufs[i] * memory_of(a)->buf_size;
+		((uint64_t *)fill.entries)[i] = (uint64_t)bufs[i] * mem->buf_size + mem->headroom - DRIVER_HEADROOM;
 	store_release(fill.producer, a->stock);
 	xsk_ring_unmap(&fill);
 	return 0;
@@ -350,11 +353,15 @@ static int attempt_bind(void *arg, bool zerocopy, struct driver_error *err)
 {
 	struct afxdp_port *a = arg;
 	const char *wish = getenv("NETMAP_XSK_SG");
-	uint32_t part = memory_of(a)->buf_size - DRIVER_HEADROOM;
+	uint32_t part = a->chunk_size - DRIVER_HEADROOM;
 	uint32_t longest = a->port->info.mtu + FRAME_EXTRA;
 	int rc = -EINVAL;
 
-	a->flags = zerocopy ? XSK_ZEROCOPY : 0;
+	if (zerocopy && a->unaligned)
+		return driver_fail(err, -EOPNOTSUPP,
+				   "%s: devices take memory that was made for interfaces, with buffers of 2048 or 4096 bytes",
+				   a->port->info.name);
+	a->flags = (zerocopy ? XSK_ZEROCOPY : 0) | (a->unaligned ? XSK_UNALIGNED : 0);
 	if (longest > part * (zerocopy ? XSK_FRAME_DESCS_ZC : XSK_FRAME_DESCS))
 		return driver_fail(err, -EMSGSIZE, "%s: frames for its MTU of %u are too long for AF_XDP",
 				   a->port->info.name, a->port->info.mtu);
@@ -429,9 +436,11 @@ static int interface_check(const struct afxdp_port *a, struct driver_error *err)
 	const struct driver_info *info = &a->port->info;
 	bool wished = a->port->params.kind == DRIVER_AFXDP;
 
-	if (!mem || mem->headroom != DRIVER_HEADROOM || !mem->buf_alloc || mem->buf_size < 2048 ||
-	    mem->buf_size > (uint32_t)sysconf(_SC_PAGESIZE) || (mem->buf_size & (mem->buf_size - 1)))
+	if (!mem || !mem->buf_alloc)
 		return driver_fail(err, -EOPNOTSUPP, "%s: the memory region was not made for AF_XDP", info->name);
+	if (mem->buf_size < XSK_CHUNK_MIN)
+		return driver_fail(err, -EOPNOTSUPP, "%s: the memory region's buffers of %u bytes are too small for AF_XDP, "
+				   "which takes %u", info->name, mem->buf_size, XSK_CHUNK_MIN);
 	if (!wished && (info->flags & IFF_LOOPBACK))
 		return driver_fail(err, -EOPNOTSUPP, "%s: the loopback interface has no XDP of its own", info->name);
 	if (!wished && strcmp(a->link.kind, "tun") == 0)
@@ -439,6 +448,14 @@ static int interface_check(const struct afxdp_port *a, struct driver_error *err)
 				   "%s: what segmentation and checksums the other side of a tap interface leaves "
 				   "undone would be lost with XDP", info->name);
 	return 0;
+}
+
+static void chunks_choose(struct afxdp_port *a)
+{
+	const struct driver_memory *mem = memory_of(a);
+
+	a->chunk_size = xsk_chunk_size(mem->buf_size);
+	a->unaligned = mem->headroom != DRIVER_HEADROOM || a->chunk_size != mem->buf_size || (a->chunk_size & (a->chunk_size - 1)) != 0;
 }
 
 /* Numbers of queues in use, 0: its driver does not tell. */
@@ -557,6 +574,8 @@ static int afxdp_open(struct driver_port *port, struct driver_error *err)
 	}
 	rc = interface_check(a, err);
 	if (rc == 0)
+		chunks_choose(a);
+	if (rc == 0)
 		rc = queues_find(a, err);
 	if (rc == 0)
 		rc = port_start(a, err);
@@ -605,6 +624,7 @@ static void afxdp_share(const struct driver_port *port, struct driver_shared *sh
 		q->xsk_flags = a->flags;
 		q->umem_bufs = a->umem_bufs;
 		q->umem_buf_size = memory_of(a)->buf_size;
+		q->umem_first = memory_of(a)->headroom;
 		q->xsk_state = (uintptr_t)a->state[i];
 	}
 }
@@ -623,7 +643,7 @@ static void afxdp_fds(const struct driver_port *port, int *fds)
 static int afxdp_refresh(const struct driver_port *port)
 {
 	const struct afxdp_port *a = port->backend;
-	uint32_t part = memory_of(a)->buf_size - DRIVER_HEADROOM, descs = 1, rx, tx;
+	uint32_t part = a->chunk_size - DRIVER_HEADROOM, descs = 1, rx, tx;
 
 	if (a->flags & XSK_SG)
 		descs = a->flags & XSK_ZEROCOPY ? XSK_FRAME_DESCS_ZC : XSK_FRAME_DESCS;

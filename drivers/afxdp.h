@@ -3,8 +3,10 @@
  * AF_XDP driver: what its control side and its data side share. Private to drivers/.
  *
  * The UMEM of each queue's socket is [0, umem_bufs) of the buffers of the port's region: chunk i is buffer i with the
- * kernel's headroom in front, so a descriptor for a whole buffer points exactly at it. A chunk holds a frame, or part
- * of one, of at most umem_buf_size - DRIVER_HEADROOM bytes.
+ * kernel's headroom in front, so a descriptor for a whole buffer points exactly at it. A chunk ends where the next one
+ * begins, or after a page, which is the most that the kernel knows, and holds a frame, or part of one, of at most its
+ * size less DRIVER_HEADROOM. Where the distance of the buffers is no chunk size of the kernel's, or the memory has no
+ * headroom in front of buffer 0, the UMEM has unaligned chunks: the kernel takes whatever address it is given.
  *
  * Receiving, a slot and the kernel swap buffers. For each descriptor taken from the RX ring one buffer is put into the
  * FILL ring, so the producer of that is always `stock` ahead of the consumer of this; who died between the two
@@ -36,6 +38,7 @@ enum {
 	XSK_SG = 1 << 0,		/* frames in several descriptors */
 	XSK_ZEROCOPY = 1 << 1,
 	XSK_BUSY_POLL = 1 << 2,
+	XSK_UNALIGNED = 1 << 3,		/* the offset in a chunk stands in the high bits of received addresses */
 };
 
 /* What became of the transmit descriptor at this place in the ring. Written before the producer index that covers it. */
@@ -106,11 +109,50 @@ struct afxdp_map {
 	uint64_t *held;
 	uint32_t stock, flags;
 	uint32_t umem_bufs;
-	uint32_t buf_size, buf_shift;	/* a power of two */
+	uint32_t buf_size;		/* bytes from one buffer to the next */
+	uint32_t chunk_size;		/* bytes */
+	uint32_t first;			/* address of buffer 0 in the UMEM: DRIVER_HEADROOM or 0 */
+	uint64_t inverse;		/* 2^32 / buf_size, rounded up */
 	uint32_t part_max;		/* bytes of a frame that a chunk can hold */
 	uint32_t descs_max;		/* of one sent frame */
 	uint32_t copy_buf[XSK_COPY_BUFS];
 };
+
+/* The most that a chunk can have: a page, and the least on machines with larger ones. */
+#define XSK_CHUNK_MAX	4096u
+#define XSK_CHUNK_MIN	2048u
+
+static inline uint32_t xsk_chunk_size(uint32_t buf_size)
+{
+	return buf_size < XSK_CHUNK_MAX ? buf_size : XSK_CHUNK_MAX;
+}
+
+/* Address of a buffer's chunk in the UMEM; buffers of slots begin with number 2. */
+static inline uint64_t xsk_chunk_addr(const struct afxdp_map *m, uint32_t buf)
+{
+	return (uint64_t)buf * m->buf_size + m->first - DRIVER_HEADROOM;
+}
+
+/* The buffer whose chunk is at this address; 0: none. */
+static inline uint32_t xsk_chunk_buf(const struct afxdp_map *m, uint64_t addr)
+{
+	uint64_t at = addr + DRIVER_HEADROOM - m->first, buf;
+
+	/* A multiple of buf_size below 2^32 is divided exactly. */
+	buf = at <= UINT32_MAX ? at * m->inverse >> 32 : 0;
+	return buf - 2 < m->umem_bufs - 2 && buf * m->buf_size == at ? (uint32_t)buf : 0;
+}
+
+/* A received address: where its chunk is, and how far into that the data begin. */
+static inline uint64_t xsk_addr_chunk(const struct afxdp_map *m, uint64_t addr)
+{
+	return m->flags & XSK_UNALIGNED ? addr & XSK_UNALIGNED_BUF_ADDR_MASK : addr & ~(uint64_t)(m->chunk_size - 1);
+}
+
+static inline uint32_t xsk_addr_offset(const struct afxdp_map *m, uint64_t addr)
+{
+	return m->flags & XSK_UNALIGNED ? (uint32_t)(addr >> XSK_UNALIGNED_BUF_OFFSET_SHIFT) : (uint32_t)addr & (m->chunk_size - 1);
+}
 
 enum xsk_ring_id { XSK_RX, XSK_TX, XSK_FILL, XSK_COMP };
 

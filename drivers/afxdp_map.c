@@ -67,6 +67,18 @@ static bool ring_size_valid(uint32_t size)
 	return size > 0 && size <= XSK_RING_MAX && (size & (size - 1)) == 0;
 }
 
+static bool geometry_valid(const struct afxdp_map *m)
+{
+	uint32_t chunk = xsk_chunk_size(m->buf_size);
+
+	if (m->buf_size < XSK_CHUNK_MIN || m->buf_size > UINT16_MAX + 1u || m->umem_bufs < 3 ||
+	    m->umem_bufs > UINT32_MAX / m->buf_size)
+		return false;
+	if (m->flags & XSK_UNALIGNED)
+		return m->first <= DRIVER_HEADROOM;
+	return m->first == DRIVER_HEADROOM && chunk == m->buf_size && (chunk & (chunk - 1)) == 0;
+}
+
 static int afxdp_attach(struct driver_shared *sh, struct driver_queue *q, const int *fds, void *map)
 {
 	uint32_t rx_size = load_relaxed(&q->xsk_rx_size), tx_size = load_relaxed(&q->xsk_tx_size);
@@ -78,19 +90,20 @@ static int afxdp_attach(struct driver_shared *sh, struct driver_queue *q, const 
 		.fd = fds[0], .watch_fd = fds[1],
 		.stock = load_relaxed(&q->xsk_stock), .flags = load_relaxed(&q->xsk_flags),
 		.umem_bufs = load_relaxed(&q->umem_bufs), .buf_size = load_relaxed(&q->umem_buf_size),
+		.first = load_relaxed(&q->umem_first),
 		.state = (struct xsk_state *)(uintptr_t)load_relaxed(&q->xsk_state),
 	};
 	if (!ring_size_valid(rx_size) || !ring_size_valid(tx_size) || m->stock == 0 || m->stock > rx_size ||
-	    !ring_size_valid(m->buf_size) || m->buf_size < 2048 ||
-	    m->umem_bufs < 3 || !m->state)
+	    !geometry_valid(m) || !m->state)
 		return -EINVAL;
 	for (unsigned i = 0; i < XSK_COPY_BUFS; i++) {
 		m->copy_buf[i] = load_relaxed(&m->state->copy_buf[i]);
 		if (m->copy_buf[i] - 2u >= m->umem_bufs - 2u)
 			return -EINVAL;
 	}
-	m->buf_shift = (uint32_t)__builtin_ctz(m->buf_size);
-	m->part_max = m->buf_size - DRIVER_HEADROOM;
+	m->chunk_size = xsk_chunk_size(m->buf_size);
+	m->inverse = ((UINT64_C(1) << 32) + m->buf_size - 1) / m->buf_size;
+	m->part_max = m->chunk_size - DRIVER_HEADROOM;
 	m->descs_max = !(m->flags & XSK_SG) ? 1 : m->flags & XSK_ZEROCOPY ? XSK_FRAME_DESCS_ZC : XSK_FRAME_DESCS;
 	m->entry = xsk_tx_entries(m->state);
 	m->held = xsk_held(m->state, tx_size);

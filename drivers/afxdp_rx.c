@@ -43,15 +43,13 @@ static struct rx_part part_load(const struct rx_batch *b, uint32_t i)
 	const struct xdp_desc *d = &b->descs[(b->cons + i) & m->rx.mask];
 	uint64_t addr = load_relaxed(&d->addr);
 	struct rx_part p = {
-		.offset = (uint32_t)addr & (m->buf_size - 1),
+		.offset = xsk_addr_offset(m, addr),
 		.len = load_relaxed(&d->len),
 		.more = load_relaxed(&d->options) & XDP_PKT_CONTD,
 	};
 
-	addr >>= m->buf_shift;
-	if (addr - 2 < m->umem_bufs - 2 && p.offset >= DRIVER_HEADROOM &&
-	    p.len <= m->buf_size - p.offset)
-		p.buf = (uint32_t)addr;
+	if (p.offset >= DRIVER_HEADROOM && p.offset <= m->chunk_size && p.len <= m->chunk_size - p.offset)
+		p.buf = xsk_chunk_buf(m, xsk_addr_chunk(m, addr));
 	return p;
 }
 
@@ -65,7 +63,7 @@ static void part_return(const struct rx_batch *b, uint32_t i)
 {
 	const struct xdp_desc *d = &b->descs[(b->cons + i) & b->m->rx.mask];
 
-	store_relaxed(fill_entry(b, i), load_relaxed(&d->addr) & ~(uint64_t)(b->m->buf_size - 1));
+	store_relaxed(fill_entry(b, i), xsk_addr_chunk(b->m, load_relaxed(&d->addr)));
 }
 
 /* May the slot's buffer be given away for descriptor i's? Not what the kernel has already, unless by an earlier try. */
@@ -76,7 +74,7 @@ static bool slot_usable(const struct rx_batch *b, uint32_t i, uint32_t own, uint
 	if (own - 2u >= b->r->buf_total - 2u)
 		return false;
 	return own >= m->umem_bufs || own == buf || !bit_test(m->held, own) ||
-	       load_relaxed(fill_entry(b, i)) >> m->buf_shift == own;
+	       load_relaxed(fill_entry(b, i)) == xsk_chunk_addr(m, own);
 }
 
 /* Slots from r->from up to `last` are given back empty. */
@@ -123,7 +121,7 @@ static void part_deliver(const struct rx_batch *b, uint32_t i, const struct rx_p
 		offset = slot_place(r, s, p->len);
 	if (likely(own - 2u < m->umem_bufs - 2u && p->offset == DRIVER_HEADROOM)) {
 		if (likely(own != p->buf)) {
-			store_relaxed(fill_entry(b, i), (uint64_t)own << m->buf_shift);
+			store_relaxed(fill_entry(b, i), xsk_chunk_addr(m, own));
 			bit_put(m->held, own, true);
 			slot_store(&r->uslot[s], slot_word(p->buf, p->len, flags));
 		} else {

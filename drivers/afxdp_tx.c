@@ -93,7 +93,7 @@ static void desc_put(struct tx_batch *b, uint64_t at, uint32_t len, bool more, u
 	struct xdp_desc *d = &b->descs[b->prod & m->tx.mask];
 	struct xsk_tx_entry *e = entry_at(m, b->prod);
 
-	store_relaxed(&d->addr, at + DRIVER_HEADROOM);
+	store_relaxed(&d->addr, at + m->first);
 	store_relaxed(&d->len, len);
 	store_relaxed(&d->options, more ? XDP_PKT_CONTD : 0u);
 	store_relaxed(&e->start, (uint16_t)start);
@@ -114,7 +114,7 @@ static bool frame_in_umem(const struct afxdp_map *m, const struct tx_frame *f)
 	if (f->nfrags > m->descs_max)
 		return false;
 	for (uint32_t i = 0; i < f->nfrags; i++) {
-		uint32_t offset = (uint32_t)f->at[i] & (m->buf_size - 1);
+		uint32_t offset = (uint32_t)(f->at[i] - (uint64_t)slot_idx(f->word[i]) * m->buf_size);
 
 		if (slot_idx(f->word[i]) >= m->umem_bufs || slot_len(f->word[i]) - 1u >= m->part_max ||
 		    offset > m->part_max - slot_len(f->word[i]))
@@ -151,7 +151,7 @@ static int frame_copy(struct tx_batch *b, const struct tx_frame *f)
 	for (; n; n--) {
 		buf = m->copy_buf[b->copies++ % XSK_COPY_BUFS];
 		part = tx_frame_copy(b->r, f, &place, b->r->ubufs + (size_t)buf * b->r->buf_size, m->part_max);
-		desc_put(b, (uint64_t)buf << m->buf_shift, part, n > 1, b->r->from, end);
+		desc_put(b, (uint64_t)buf * m->buf_size, part, n > 1, b->r->from, end);
 	}
 	return DROP_REASONS;
 }
@@ -197,7 +197,7 @@ static bool batch_fill(struct tx_batch *b, uint32_t mtu)
 			   len - ETH_HEADER <= plain - ETH_HEADER && !(slot_flags(word) & NS_MOREFRAG))) {
 			if (tx_room(b) == 0)
 				break;
-			desc_put(b, (uint64_t)slot_idx(word) << m->buf_shift, len, false, r->from, next);
+			desc_put(b, (uint64_t)slot_idx(word) * m->buf_size, len, false, r->from, next);
 			if (slot_flags(word) & (NS_BUF_CHANGED | NS_REPORT))
 				store_relaxed(&r->uslot[r->from].flags,
 					      slot_flags(word) & ~(NS_BUF_CHANGED | NS_REPORT));

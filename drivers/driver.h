@@ -54,12 +54,13 @@ enum driver_ingress {
 
 /*
  * Memory of the region that the port's buffers lie in, as netmapd maps it. Buffer i starts at
- * base + headroom + i * buf_size: AF_XDP puts received data so many bytes into a chunk, and chunk i starts
- * at base + i * buf_size, a multiple of the page size for i = 0.
+ * base + headroom + i * buf_size, and base is a multiple of the page size. AF_XDP puts received data DRIVER_HEADROOM
+ * bytes into a chunk; with that as the headroom, and buffers of 2048 or 4096 bytes, chunks are aligned as all drivers
+ * like it.
  */
 struct driver_memory {
 	char *base;
-	uint32_t headroom;	/* DRIVER_HEADROOM, or 0: no AF_XDP on this memory */
+	uint32_t headroom;	/* DRIVER_HEADROOM or 0 */
 	uint32_t buf_size;	/* bytes */
 	uint32_t buf_total;	/* buffers 0 and 1 are nobody's */
 	/* A buffer for the driver's own stock; 0: there is none left. NULL: no AF_XDP. */
@@ -108,6 +109,7 @@ struct driver_queue {
 	uint32_t xsk_flags;
 	uint32_t umem_bufs;	/* buffers [0, umem_bufs) are in the socket's UMEM */
 	uint32_t umem_buf_size;	/* bytes */
+	uint32_t umem_first;	/* bytes in front of buffer 0 in the UMEM */
 	uint64_t xsk_state;	/* address in shared memory of the driver's further state of this queue */
 	uint64_t tap_state;	/* TAP: the same */
 

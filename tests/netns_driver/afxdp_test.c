@@ -413,16 +413,34 @@ static void check_exchange(struct rig *g, int fd, uint32_t first, uint32_t count
 	}
 }
 
-static void test_exchange(void **state)
+/* Frames longer than a chunk, where a buffer has room for more: several descriptors, or a copy into several. */
+static void check_long(struct rig *g, int fd)
+{
+	size_t lens[] = { 1500, 2040, 3840, 3841, 4096, 9000 };
+
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		size_t len = frame_make(lens[i], (unsigned)i);
+
+		far_send(fd, frame, len);
+		assert_int_equal(rig_recv(g, got, WAIT_MS), len);
+		assert_memory_equal(got, frame, len);
+		rig_send(g, frame, len);
+		assert_int_equal(rig_txsync(g), 0);
+		assert_int_equal(far_recv(fd, got, WAIT_MS), len);
+		assert_memory_equal(got, frame, len);
+	}
+}
+
+static void check_memory(uint32_t buf_size, uint32_t headroom, uint32_t frames)
 {
 	int fd = far_open(NS_B, "b0");
 	uint32_t before;
 	struct rig g;
 
-	(void)state;
-	rig_open(&g, "a0", 64, 2048);
+	rig_open_behind(&g, "a0", 64, buf_size, headroom);
 	before = g.nfree;
-	check_exchange(&g, fd, 0, 5000);
+	check_exchange(&g, fd, 0, frames);
+	check_long(&g, fd);
 	buffers_check(&g);
 	assert_int_equal(drops_all(g.st->rx_drops) + drops_all(g.st->tx_drops), 0);
 	/* All slots came back. */
@@ -437,6 +455,34 @@ static void test_exchange(void **state)
 	g.port = NULL;
 	rig_close(&g);
 	close(fd);
+}
+
+/* Buffers at whatever distance, with the kernel's headroom in front or without. */
+static void test_exchange(void **state)
+{
+	(void)state;
+	link_mtu_set(9000);
+	check_memory(2048, DRIVER_HEADROOM, 5000);
+	check_memory(4096, DRIVER_HEADROOM, 1000);
+	check_memory(2048, 0, 1000);
+	check_memory(2176, 0, 1000);
+	check_memory(2176, DRIVER_HEADROOM, 1000);
+	check_memory(9216, 0, 1000);
+	check_memory(16384, DRIVER_HEADROOM, 1000);
+	link_mtu_set(1500);
+}
+
+/* Smaller ones than AF_XDP can use are an error that says so. */
+static void test_small_buffers(void **state)
+{
+	struct driver_error err = { "" };
+	struct rig g;
+
+	(void)state;
+	setenv("NETMAP_DRIVER", "afxdp", 1);
+	assert_int_equal(rig_try(&g, "a0", 64, 1984, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "1984"));
+	unsetenv("NETMAP_DRIVER");
 }
 
 /* Buffers that the kernel does not know, as they come from another port: by copy, both ways. */
@@ -668,7 +714,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_mode), cmocka_unit_test(test_fallbacks), cmocka_unit_test(test_occupied),
 		cmocka_unit_test(test_memlock),
 		cmocka_unit_test(test_queues), cmocka_unit_test(test_unfinished), cmocka_unit_test(test_exchange),
-		cmocka_unit_test(test_strange_buffers), cmocka_unit_test(test_bad_slots), cmocka_unit_test(test_kill),
+		cmocka_unit_test(test_small_buffers), cmocka_unit_test(test_strange_buffers), cmocka_unit_test(test_bad_slots), cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_unsaid), cmocka_unit_test(test_hostile),
 	};
 	const char *why;

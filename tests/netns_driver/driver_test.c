@@ -58,12 +58,6 @@ static bool xdp_wanted(void)
 	return wish && strncmp(wish, "afxdp", 5) == 0;
 }
 
-static void mtu_set(unsigned mtu)
-{
-	assert_int_equal(ns_run(NS_A, "ip link set a0 mtu %u", mtu), 0);
-	assert_int_equal(ns_run(NS_B, "ip link set b0 mtu %u", mtu), 0);
-}
-
 static const uint16_t tag_stacks[][2] = { { 0, 0 }, { 0x8100, 0 }, { 0x88a8, 0 }, { 0x88a8, 0x8100 },
 					  { 0x8100, 0x8100 } };
 #define TAG_STACKS (sizeof(tag_stacks) / sizeof(tag_stacks[0]))
@@ -280,7 +274,7 @@ static void test_rx_long(void **state)
 	size_t len;
 
 	(void)state;
-	mtu_set((unsigned)longest);
+	link_mtu_set((unsigned)longest);
 	rig_open(&g, "a0", 64, 2048);
 	for (size_t i = 0; i < 2 * sizeof(lens) / sizeof(lens[0]) && lens[i / 2] <= longest; i++) {
 		len = frame_make(lens[i / 2], i & 1 ? 0x8100 : 0, 0);
@@ -299,7 +293,7 @@ static void test_rx_long(void **state)
 	expect_received(&g, frame, len);
 	assert_int_equal(g.st->rx_drops[DROP_TOO_LONG], 1);
 	rig_close(&g);
-	mtu_set(1500);
+	link_mtu_set(1500);
 	close(fd);
 }
 
@@ -383,10 +377,10 @@ static void test_captures(void **state)
 		print_message("no captures: set NETMAP_CAPTURES\n");
 		skip();
 	}
-	mtu_set(xdp_wanted() ? XDP_MTU : 65535);
+	link_mtu_set(xdp_wanted() ? XDP_MTU : 65535);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		replay(dir, names[i], 2000);
-	mtu_set(1500);
+	link_mtu_set(1500);
 }
 
 /*

@@ -141,6 +141,12 @@ void surroundings_remove(void)
 			close(ns_fds[i]);
 }
 
+void link_mtu_set(unsigned mtu)
+{
+	if (ns_run(NS_A, "ip link set a0 mtu %u", mtu) != 0 || ns_run(NS_B, "ip link set b0 mtu %u", mtu) != 0)
+		abort();
+}
+
 int far_open(int ns, const char *ifname)
 {
 	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };

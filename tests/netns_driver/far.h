@@ -28,6 +28,9 @@ void ns_leave(void);		/* back to where it started */
 /* Run a command in a namespace; ns < 0: in our own. Its exit status. */
 int ns_run(int ns, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Of the link between NS_A and NS_B, both ends. */
+void link_mtu_set(unsigned mtu);
+
 /* Does the output of a command in a namespace contain text? */
 bool ns_shows(int ns, const char *command, const char *text);
 

@@ -49,7 +49,7 @@ static void rig_shared_free(void *arg, void *p, size_t size)
 }
 
 /* Buffers start at a page, behind the headroom; in front of them is all else. */
-static void rig_layout(struct rig *g, uint32_t slots, uint32_t buf_size)
+static void rig_layout(struct rig *g, uint32_t slots, uint32_t buf_size, uint32_t headroom)
 {
 	size_t head = sizeof(*g->st) + 2 * slots * sizeof(struct netmap_slot);
 	char *mem;
@@ -64,11 +64,11 @@ static void rig_layout(struct rig *g, uint32_t slots, uint32_t buf_size)
 	g->rx = (void *)(mem + sizeof(*g->st));
 	g->tx = g->rx + slots;
 	g->memory = (struct driver_memory){
-		.base = mem + head, .headroom = DRIVER_HEADROOM, .buf_size = buf_size, .buf_total = g->buf_total,
+		.base = mem + head, .headroom = headroom, .buf_size = buf_size, .buf_total = g->buf_total,
 		.buf_alloc = rig_buf_alloc, .buf_free = rig_buf_free,
 		.shared_alloc = rig_shared_alloc, .shared_free = rig_shared_free, .arg = g,
 	};
-	g->bufs = mem + head + DRIVER_HEADROOM;
+	g->bufs = mem + head + headroom;
 	g->free = calloc(g->buf_total, sizeof(*g->free));
 	if (!g->free)
 		abort();
@@ -76,13 +76,13 @@ static void rig_layout(struct rig *g, uint32_t slots, uint32_t buf_size)
 		g->free[g->nfree++] = i;
 }
 
-int rig_try(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, struct driver_error *err)
+static int rig_try_behind(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, uint32_t headroom, struct driver_error *err)
 {
 	struct driver_params params = { .memory = &g->memory };
 	int rc;
 
 	memset(g, 0, sizeof(*g));
-	rig_layout(g, slots, buf_size);
+	rig_layout(g, slots, buf_size, headroom);
 	rc = driver_open(ns_fd(NS_A), ifname, &params, &g->port, err);
 	if (rc) {
 		munmap(g->st, g->bytes);
@@ -99,10 +99,20 @@ int rig_try(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size
 	return 0;
 }
 
+int rig_try(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, struct driver_error *err)
+{
+	return rig_try_behind(g, ifname, slots, buf_size, DRIVER_HEADROOM, err);
+}
+
 void rig_open(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size)
 {
+	rig_open_behind(g, ifname, slots, buf_size, DRIVER_HEADROOM);
+}
+
+void rig_open_behind(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, uint32_t headroom)
+{
 	struct driver_error err = { "" };
-	int rc = rig_try(g, ifname, slots, buf_size, &err);
+	int rc = rig_try_behind(g, ifname, slots, buf_size, headroom, &err);
 
 	if (rc) {
 		fprintf(stderr, "driver_open: %d, %s\n", rc, err.text);

@@ -43,6 +43,8 @@ struct rig {
 
 /* slots: of each ring. Fails the test if the interface cannot be opened. */
 void rig_open(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size);
+/* With so many bytes between a page and buffer 0; the others have DRIVER_HEADROOM. */
+void rig_open_behind(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, uint32_t headroom);
 /* The same, and tells what driver_open says. */
 int rig_try(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, struct driver_error *err);
 void rig_attach(struct rig *g);
