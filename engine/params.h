@@ -28,6 +28,8 @@ struct engine_params {
 	uint32_t verbose;		/* not 0: log what every client does */
 	uint32_t admode;		/* enum admode, for ports that are made from now on */
 	uint32_t generic_ringsize;	/* slots of their rings */
+	uint32_t buf_size;		/* bytes, of regions that are made for interfaces from now on */
+	uint32_t priv_buf_size;		/* of those for all other ports */
 	uint32_t fdb_buckets;		/* of switches that are made from now on; a power of two */
 };
 

@@ -9,6 +9,7 @@
 #include "monitor.h"
 #include "null_port.h"
 #include "os.h"
+#include "params.h"
 #include "persistent.h"
 #include "port.h"
 #include "port_name.h"
@@ -23,6 +24,7 @@
 #define NIC_REGION_ID		1u		/* interfaces share one region, so that buffers can be swapped between them */
 #define NIC_REGION_RINGS	256u
 #define NIC_REGION_BUFS		163840u
+#define NIC_REGION_BYTES	(UINT32_C(3) << 30)	/* of all its buffers, at most */
 
 static uint32_t last_port_id;
 static struct region *nic_region;
@@ -282,12 +284,12 @@ region_for_attached(struct opening *o, const char *ifname, struct region_need ne
 static int
 region_for_nic(struct opening *o, const char *ifname, struct region **out)
 {
-	static const struct region_need need = {
+	const struct region_need need = {
 		.rings = NIC_REGION_RINGS,
-		.slots = NIC_REGION_BUFS,
+		.slots = NIC_REGION_BUFS < NIC_REGION_BYTES / engine_params.buf_size ? NIC_REGION_BUFS : NIC_REGION_BYTES / engine_params.buf_size,
 		.largest_ring = SLOTS_MAX / 8,
-		/* What interfaces can use as the unit of their memory, and where AF_XDP lets received data begin. */
-		.buf_size = 2048,
+		.buf_size = engine_params.buf_size,
+		/* Where AF_XDP lets received data begin. */
 		.headroom = 256,
 	};
 	int error;

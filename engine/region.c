@@ -5,16 +5,12 @@
 #include "region.h"
 #include "bytes.h"
 #include "os.h"
+#include "params.h"
 
 #define IF_OBJECT	1024u			/* bytes; a netmap_if of many rings takes several */
 #define RING_OBJECT	4096u
 #define IF_OBJECTS	512u
-/*
- * 2048 and a pair of cache lines. At a distance of 2048 bytes the first lines of all buffers share one thirty-second of a cache's sets: headers evict
- * each other long before the cache is full, and moving a small frame costs twice as much. A single line more would do for that, but then every
- * other header shares its pair, which processors fetch together, with the buffer before.
- */
-#define BUF_SIZE	2176u
+#define BUF_LINE	64u			/* copies are made in such steps, and may touch the rest of the last one */
 #define BUF_RESERVED	2u			/* buffers 0 and 1 belong to nobody */
 #define SLACK_BUFS	1024u			/* extra buffers for descriptors that come later */
 #define SIZE_MAX_REGION	(UINT64_C(0xfff00000))	/* the legacy request tells the size in 32 bits */
@@ -51,7 +47,7 @@ pools_layout(struct region *r, const struct region_need *need, uint32_t pipes)
 	r->pool[POOL_IF].obj_total = IF_OBJECTS + 8 * pipes;
 	r->pool[POOL_RING].obj_size = RING_OBJECT;
 	r->pool[POOL_RING].obj_total = need->rings * ring + pipes * 4 * ring;
-	r->pool[POOL_BUF].obj_size = need->buf_size != 0 ? need->buf_size : BUF_SIZE;
+	r->pool[POOL_BUF].obj_size = (uint32_t)round_up(need->buf_size != 0 ? need->buf_size : engine_params.priv_buf_size, BUF_LINE);
 	/* A pipe's two RX rings hold no buffers of their own. */
 	r->pool[POOL_BUF].obj_total = BUF_RESERVED + need->slots + need->extra_bufs + SLACK_BUFS + pipes * 2 * need->largest_ring;
 	r->headroom = need->headroom;

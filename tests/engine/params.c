@@ -52,7 +52,7 @@ test_all_are_there(void **state)
 		{ "generic_rings", 1 }, { "generic_txqdisc", 1 }, { "ptnet_vnet_hdr", 1 }, { "ptnet_gso", 1 }, { "bridge_batch", 1024 },
 		{ "max_bridges", 8 }, { "default_pipes", 0 }, { "if_size", 1024 }, { "if_num", 100 }, { "ring_size", 36864 },
 		{ "ring_num", 200 }, { "buf_size", 2048 }, { "buf_num", 163840 }, { "priv_if_size", 1024 }, { "priv_if_num", 2 },
-		{ "priv_ring_size", 20480 }, { "priv_ring_num", 4 }, { "priv_buf_size", 2048 }, { "priv_buf_num", 4098 },
+		{ "priv_ring_size", 20480 }, { "priv_ring_num", 4 }, { "priv_buf_size", 2176 }, { "priv_buf_num", 4098 },
 		{ "if_curr_size", 0 }, { "if_curr_num", 0 }, { "ring_curr_size", 0 }, { "ring_curr_num", 0 }, { "buf_curr_size", 0 },
 		{ "buf_curr_num", 0 }, { "sink_delay_ns", 100 }, { "sink_num", 1 }, { "vale_age", 300 }, { "fdb_buckets", 1024 },
 	};
@@ -118,6 +118,30 @@ test_start_forgets(void **state)
 }
 
 /* --- what they do --- */
+
+/* Buffers of ports that are opened from then on; those that are open keep theirs. A multiple of the line is made of it. */
+static void
+test_buffers(void **state)
+{
+	struct end a, b;
+	struct why why;
+
+	end_open_slots(&a, "vale0:a", 64);
+	assert_int_equal(param_set("priv_buf_size", 9001, &why), 0);
+	end_open_slots(&b, "vale0:b", 64);
+	assert_int_equal(end_tx(&a, 0)->nr_buf_size, 2176);
+	assert_int_equal(end_tx(&b, 0)->nr_buf_size, 9024);
+	/* What fits there goes there whole; what does not fit is counted. */
+	assert_true(ring_put(end_tx(&b, 0), 9000, mac(1), mac(2), 1, 0));
+	end_txsync(&b);
+	assert_int_equal(end_krx(&a, 0)->in.drops[DROP_TOO_LONG], 1);
+	assert_true(ring_put(end_tx(&a, 0), 2000, mac(2), mac(1), 2, 0));
+	end_txsync(&a);
+	end_expect(&b, 0, 2000, 2);
+	end_close(&a);
+	end_close(&b);
+	assert_int_equal(param_set("priv_buf_size", 2176, &why), 0);
+}
 
 static uint32_t sequence;
 
@@ -344,6 +368,7 @@ main(void)
 		engine_test(test_static_entry),
 		engine_test(test_bridge_batch),
 		engine_test(test_table_size),
+		engine_test(test_buffers),
 		cmocka_unit_test(test_static_limit),
 		cmocka_unit_test(test_static_covers),
 	};
