@@ -123,12 +123,26 @@ lossless()
 	sed -n 's/^\(.* packet loss\).*/    \1/p' <<<"$out"
 }
 
+netmapd_left()
+{
+	local pid
+	pid=$(netmapd_pid)
+	for _ in $(seq 100); do
+		running "$pid" || return 0
+		sleep 0.1
+	done
+	fail "netmapd is left behind"
+}
+
 answers() { ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null 2>&1; }
 
+# replays NAMESPACE INTERFACE NAMESPACE INTERFACE [PATTERN...]: captures of these names, or all.
 replays()
 {
-	local dir=$NETMAP_CAPTURES files file
-	files=$(ls "$dir"/*.pcap 2>/dev/null)
+	local dir=$NETMAP_CAPTURES files file from=("${@:1:4}")
+	shift 4
+	# shellcheck disable=SC2046
+	files=$(cd "$dir" 2>/dev/null && ls -d $(printf "$dir/%s.pcap " "${@:-*}") 2>/dev/null)
 	if [ -z "$files" ]; then
 		ip netns exec $left timeout 10 tcpdump -q -i l0 -c 60 -w "$work/own.pcap" >/dev/null 2>&1 &
 		sleep 1
@@ -138,7 +152,7 @@ replays()
 	fi
 	for file in $files; do
 		local out
-		out=$("$REPLAY" "$1" "$2" "$3" "$4" "$file" 2>&1) ||
+		out=$("$REPLAY" "${from[@]}" "$file" 2>&1) ||
 			{ echo "$out" >&2; fail "replay of $(basename "$file")"; }
 		echo "    $(basename "$file"): $(tail -n 1 <<<"$out")"
 	done
@@ -192,6 +206,21 @@ bridge_stop
 mtu_set 1500
 state_as_found "after bridge, with a large MTU"
 
+step "captures, other sizes of buffers"
+mtu_set 9000
+for size in 2176 4096 9216; do
+	netmapd_left
+	echo "buf_size = $size" >"$work/netmap/netmapd.conf"
+	bridge_start
+	"$VALE_CTL" -o buf_curr_size | grep -q "$size" || fail "the buffers are not of $size bytes"
+	replays $left l0 $right r0 'pgsql*' 'vlan*'
+	lossless $right 10.78.0.1 -c 50 -i 0.01 -s 8900
+	bridge_stop
+done
+mtu_set 1500
+rm "$work/netmap/netmapd.conf"
+netmapd_left
+
 step "kill -9 of bridge"
 bridge_start
 lossless $left 10.78.0.2 -c 20 -i 0.01
@@ -224,11 +253,6 @@ bridge_start
 lossless $left 10.78.0.2 -c 20 -i 0.01
 bridge_stop
 state_as_found "at the end"
-pid=$(netmapd_pid)
-for _ in $(seq 100); do
-	running "$pid" || break
-	sleep 0.1
-done
-! running "$pid" || fail "netmapd is left behind"
+netmapd_left
 [ ! -e "$work/netmap/netmapd.sock" ] || fail "netmapd's socket is left behind"
 echo ok
