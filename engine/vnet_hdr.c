@@ -413,7 +413,7 @@ static int ufo_init(struct vnet_iter *it, const struct vnet_layout *l, uint32_t 
 
 	template_split(it, frag_at, tag);
 	__builtin_memcpy(&old, it->hdr + l->l4 + UDP_CSUM_OFS, 2);
-	it->csum_start = (uint16_t)(l->l4 - frag_at);	/* within the payload */
+	it->csum_start = l->l4 - frag_at;	/* within the payload */
 	sum = source_sum(it, l4_src);
 	if (l->version == 6) {
 		err = ufo_fragment_header(it, l, sum_fold(sum) * 0x9e3779b1u ^ get32(it->hdr + l->l4));
@@ -534,7 +534,7 @@ static int single_init(struct vnet_iter *it, const struct vnet_fields *f, const 
 		    (uint32_t)f->csum_start + f->csum_offset + 2 > it->frame_len)
 			return -EINVAL;
 		it->kind = VNET_CSUM;
-		it->csum_start = (uint16_t)(f->csum_start + tag);
+		it->csum_start = f->csum_start + tag;
 		it->csum_offset = f->csum_offset;
 	}
 	/* The header has no way to say "CRC", the packet itself does. */

@@ -67,7 +67,8 @@ struct vnet_iter {
 	uint32_t pseudo;	/* checksum of addresses and protocol, or of the whole datagram (UFO) */
 	uint16_t hdr_len;	/* valid bytes of hdr[]; offsets below count from its start */
 	uint16_t l3, l4;
-	uint16_t csum_start, csum_offset;
+	uint32_t csum_start;	/* with an inserted tag it may not have 16 bits */
+	uint16_t csum_offset;
 	uint8_t kind;		/* enum vnet_kind */
 	uint8_t ip_version;
 	bool csum_fill;		/* the transport checksum is to be written */

@@ -618,6 +618,29 @@ static void test_pieces(void **state)
 	}
 }
 
+/* A checksum near the end of the longest frame, which a tag moves beyond 16 bits. */
+static void test_csum_far(void **state)
+{
+	static uint8_t frame[VNET_FRAME_MAX - 4], out[VNET_FRAME_MAX];
+	const uint16_t start = 65534, offset = 4;
+	const uint8_t hdr[VNET_HDR_LEN] = { [0] = 1, [6] = start & 0xff, [7] = start >> 8, [8] = offset };
+	const struct vnet_frag frag = { frame, sizeof(frame) };
+	const struct vnet_source src = {
+		.hdr = hdr, .hdr_len = sizeof(hdr), .frags = &frag, .nfrags = 1, .tag_insert = true, .tag_tpid = 0x8100, .tag_tci = 5,
+	};
+	struct vnet_iter it;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(frame); i++)
+		frame[i] = (uint8_t)(i * 13);
+	assert_int_equal(vnet_iter_init(&it, &src), 0);
+	assert_int_equal(vnet_iter_next(&it, out, sizeof(out)), sizeof(out));
+	assert_memory_equal(out, frame, 12);
+	assert_memory_equal(out + 16, frame + 12, start + offset - 12u);
+	assert_memory_not_equal(out + 4 + start + offset, frame + start + offset, 2);
+	assert_memory_equal(out + 4 + start + offset + 2, frame + start + offset + 2, sizeof(frame) - start - offset - 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -626,6 +649,7 @@ int main(void)
 		cmocka_unit_test(test_ufo), cmocka_unit_test(test_tags), cmocka_unit_test(test_max_frame),
 		cmocka_unit_test(test_seek), cmocka_unit_test(test_lies), cmocka_unit_test(test_lies_more),
 		cmocka_unit_test(test_fuzz), cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_csum_far),
 	};
 
 	return cmocka_run_group_tests_name("vnet_hdr", tests, NULL, NULL);
