@@ -351,17 +351,36 @@ target_fill_run(struct target *t, const struct fragment *f, uint32_t n)
 	}
 }
 
-/* More than a copy from buffer to buffer: other headers than the sender's, offsets at one side or the other. */
+/* Does some fragment not fit into the receiver's buffers, which are smaller than the sender's? */
+static bool __attribute__((noinline))
+batch_too_long(const struct batch *b, const struct kring *kr)
+{
+	uint32_t i, longest = 0;
+
+	for (i = 0; i < b->n; i++)
+		if (b->frag[i].len > longest)
+			longest = b->frag[i].len;
+	return longest > kr->buf_size;
+}
+
+/* Frames have to be taken apart: another header than the sender's is to be in front of them, or buffers are too small. */
+static inline bool
+delivery_repacks(const struct batch *b, const struct kring *kr)
+{
+	return unlikely(load_relaxed(&kr->port->hdr_len) != b->hdr_len || (kr->buf_size < b->kr->buf_size && batch_too_long(b, kr)));
+}
+
+/* More than a copy from buffer to buffer: that, or offsets at one side or the other. */
 static inline bool
 delivery_special(const struct batch *b, const struct kring *kr)
 {
-	return unlikely(load_relaxed(&kr->port->hdr_len) != b->hdr_len || b->offsets || kr->offset_mask != 0);
+	return unlikely(b->offsets || kr->offset_mask != 0) || delivery_repacks(b, kr);
 }
 
 static void __attribute__((noinline))
 deliver_special(struct batch *b, struct kring *kr, struct packet_lists l)
 {
-	if (load_relaxed(&kr->port->hdr_len) != b->hdr_len)
+	if (delivery_repacks(b, kr))
 		vale_vnet_deliver(b, kr, l);
 	else
 		vale_offsets_deliver(b, kr, l);
