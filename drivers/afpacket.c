@@ -196,8 +196,9 @@ static int tx_ring_make(int fd, const struct driver_info *info, uint32_t bytes, 
 }
 
 /*
- * The virtio-net header in front of transmitted frames stays zero. It is there because the kernel then
- * leaves the judgement of lengths to us: without it, only one kind of VLAN tag may go beyond the MTU.
+ * The virtio-net header in front of transmitted frames asks for no offload. It is there because the kernel then
+ * leaves the judgement of lengths to us: without it, only one kind of VLAN tag may go beyond the MTU. And it tells how
+ * much of a frame is to be copied.
  */
 static int tx_socket_open(const struct driver_info *info, const struct driver_params *params,
 			  struct afpacket_sockets *s, struct driver_error *err)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <sys/socket.h>
 
 #include "../engine/vnet_hdr.h"
@@ -16,6 +17,7 @@
 #include "frame.h"
 
 #define KICKS_MAX	16	/* calls to the kernel in one go while it takes a part each time */
+#define LINEAR_MAX	2048u	/* bytes of a frame that the kernel is to copy; it refers to the ring's pages for the rest */
 
 static struct tpacket2_hdr *tx_header(const struct afpacket_map *m, uint32_t slot)
 {
@@ -27,7 +29,19 @@ static bool tx_available(const struct tpacket2_hdr *h)
 	return !(load_acquire(&h->tp_status) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING));
 }
 
-/* Copy a frame behind its empty virtio-net header. Returns a drop reason, or DROP_REASONS. */
+/*
+ * The header asks for nothing but that so many bytes be copied: the kernel would take a link-layer header's, and hold on to
+ * a page of the ring for the others, which costs more than to copy them, here and where the frame arrives.
+ */
+static void vnet_header_write(uint8_t *hdr, uint32_t len)
+{
+	const struct virtio_net_hdr h = { .hdr_len = (uint16_t)(len < LINEAR_MAX ? len : LINEAR_MAX) };
+
+	_Static_assert(sizeof(h) == VNET_HDR_LEN, "ABI");
+	memcpy(hdr, &h, sizeof(h));
+}
+
+/* Copy a frame behind its virtio-net header. Returns a drop reason, or DROP_REASONS. */
 static int tx_frame_write(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f,
 			  uint32_t mtu, struct tpacket2_hdr *h)
 {
@@ -40,7 +54,7 @@ static int tx_frame_write(const struct afpacket_map *m, const struct nic_ring *r
 		return verdict;
 	if (f->len > room)
 		return DROP_TOO_LONG;
-	memset(start, 0, VNET_HDR_LEN);
+	vnet_header_write(start, f->len);
 	tx_frame_copy(r, f, &place, start + VNET_HDR_LEN, room);
 	h->tp_len = f->len + VNET_HDR_LEN;
 	return DROP_REASONS;
