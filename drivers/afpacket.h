@@ -20,6 +20,7 @@ struct afpacket_map {
 	uint8_t *rx, *tx;		/* NULL: not mapped */
 	uint32_t rx_block_size, rx_block_nr;
 	uint32_t tx_frame_size, tx_frame_nr;
+	int64_t link_asked;		/* for moment_passed */
 };
 
 int afpacket_txsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r);

@@ -151,13 +151,15 @@ static bool block_read(const struct afpacket_map *m, struct driver_queue *q, uin
 }
 
 /* Nothing to read: is that because the link is dead? */
-static int link_check(const struct afpacket_map *m, const struct driver_shared *sh, struct driver_queue *q)
+static int link_check(struct afpacket_map *m, const struct driver_shared *sh, struct driver_queue *q)
 {
 	socklen_t len = sizeof(int);
 	int err = 0;
 
+	/* Reading a socket's error takes its cache line from who is receiving into it just now. */
 	if (!load_relaxed(&q->rx_error) &&
-	    (getsockopt(m->rx_fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err == 0))
+	    (!moment_passed(&m->link_asked) ||
+	     getsockopt(m->rx_fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err == 0))
 		return 0;
 	err = afpacket_link(m->rx_fd, load_relaxed(&sh->ifindex));
 	store_relaxed(&q->rx_error, (uint32_t)-err);

@@ -116,6 +116,7 @@ struct afxdp_map {
 	uint32_t part_max;		/* bytes of a frame that a chunk can hold */
 	uint32_t descs_max;		/* of one sent frame */
 	uint32_t copy_buf[XSK_COPY_BUFS];
+	int64_t link_asked;		/* for moment_passed */
 };
 
 /* The most that a chunk can have: a page, and the least on machines with larger ones. */

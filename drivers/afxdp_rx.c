@@ -246,14 +246,14 @@ static void losses_count(const struct afxdp_map *m, struct nic_ring *r)
 }
 
 /* Nothing to read: does the device wait for us, or is the link dead? */
-static int idle(const struct afxdp_map *m, struct driver_queue *q)
+static int idle(struct afxdp_map *m, struct driver_queue *q)
 {
 	bool kick = (m->flags & XSK_BUSY_POLL) || (load_relaxed(m->fill.flags) & XDP_RING_NEED_WAKEUP);
 	socklen_t len = sizeof(int);
 	int err = 0;
 
-	if (!load_relaxed(&q->rx_error) &&
-	    (getsockopt(m->watch_fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err == 0) && !kick)
+	if (!kick && !load_relaxed(&q->rx_error) &&
+	    (!moment_passed(&m->link_asked) || getsockopt(m->watch_fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err == 0))
 		return 0;
 	err = afxdp_receive_kick(m);
 	store_relaxed(&q->rx_error, (uint32_t)-err);
@@ -280,7 +280,7 @@ static int batch_init(struct rx_batch *b, const struct afxdp_map *m, struct nic_
 
 int afxdp_rxsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r)
 {
-	const struct afxdp_map *m = map;
+	struct afxdp_map *m = map;
 	struct rx_batch b;
 	bool scarce;
 

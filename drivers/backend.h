@@ -4,6 +4,7 @@
 #define DRIVERS_BACKEND_H
 
 #include <stddef.h>
+#include <time.h>
 
 #include "driver.h"
 #include "ingress_drop.h"
@@ -26,6 +27,23 @@ struct driver_data_ops {
 };
 
 extern const struct driver_data_ops afpacket_data_ops, afxdp_data_ops, tap_data_ops;
+
+/*
+ * Has the coarse clock gone on, by a few milliseconds, since this was last asked with the same *last? For what takes a system
+ * call, and need not be known sooner: programs look for packets millions of times a second.
+ */
+static inline bool moment_passed(int64_t *last)
+{
+	struct timespec now;
+	int64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	if (ns == *last)
+		return false;
+	*last = ns;
+	return true;
+}
 
 /* ---- control side ---- */
 
