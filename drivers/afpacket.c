@@ -2,7 +2,8 @@
 /*
  * AF_PACKET, control side: one receiving and one transmitting socket per queue, each with its ring. They
  * are two because only then can the receiving ring be of version 3 (blocks of frames of any length) and
- * the transmitting one of version 2, and so that a process that only receives does not map the other.
+ * the transmitting one of version 2, and so that a process that only receives does not map the other. Frames
+ * longer than the transmit ring was made for, since the MTU grew, leave by the receiving socket.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -137,6 +138,8 @@ static int rx_socket_open(const struct driver_port *port, struct afpacket_socket
 		{ SOL_PACKET, PACKET_VERSION, TPACKET_V3, "asking for TPACKET_V3", "CAP_NET_RAW" },
 		{ SOL_PACKET, PACKET_VNET_HDR, 1, "asking for virtio-net headers", "CAP_NET_RAW" },
 		{ SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "ignoring outgoing frames", "CAP_NET_RAW" },
+		/* What it sends is longer than the transmit ring was made for. */
+		{ SOL_PACKET, PACKET_QDISC_BYPASS, 1, "going past its queueing discipline", "CAP_NET_RAW" },
 	};
 	struct packet_mreq promisc = { .mr_ifindex = (int)info->ifindex, .mr_type = PACKET_MR_PROMISC };
 	int fd, rc;

@@ -16,7 +16,7 @@
 
 /* Data side: one queue as this process maps it. Geometry is a checked private copy. */
 struct afpacket_map {
-	int rx_fd, tx_fd;
+	int rx_fd, tx_fd;		/* frames that the transmit ring has no room for leave by rx_fd */
 	uint8_t *rx, *tx;		/* NULL: not mapped */
 	uint32_t rx_block_size, rx_block_nr;
 	uint32_t tx_frame_size, tx_frame_nr;
@@ -25,6 +25,9 @@ struct afpacket_map {
 
 int afpacket_txsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r);
 int afpacket_rxsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r);
+
+/* Has the frame that was put into the ring last not been taken by the device yet? */
+bool afpacket_tx_left(const struct afpacket_map *m, const struct driver_queue *q);
 
 /* Is the interface of this socket up? 0, -ENETDOWN or -ENXIO. */
 int afpacket_link(int fd, uint32_t ifindex);

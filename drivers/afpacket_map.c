@@ -78,8 +78,7 @@ int afpacket_link(int fd, uint32_t ifindex)
 	return ifr.ifr_flags & IFF_UP ? 0 : -ENETDOWN;
 }
 
-/* Has the frame that was filled last not been taken by the device yet? */
-static bool tx_left(const struct afpacket_map *m, const struct driver_queue *q)
+bool afpacket_tx_left(const struct afpacket_map *m, const struct driver_queue *q)
 {
 	uint32_t last = (load_relaxed(&q->tx_slot) % m->tx_frame_nr + m->tx_frame_nr - 1) % m->tx_frame_nr;
 	const struct tpacket2_hdr *h = (const void *)(m->tx + (size_t)last * m->tx_frame_size);
@@ -97,7 +96,7 @@ static unsigned afpacket_pollfds(void *map, struct driver_queue *q, short events
 		pfds[n++] = (struct pollfd){ .fd = m->rx_fd, .events = POLLIN };
 	if (events & POLLOUT)
 		pfds[n++] = (struct pollfd){ .fd = m->tx_fd, .events = POLLOUT };
-	if (tx_left(m, q))
+	if (afpacket_tx_left(m, q) || load_relaxed(&q->tx_waits))
 		*timeout_ms = TX_RETRY_MS;
 	return n;
 }

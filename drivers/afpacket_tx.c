@@ -11,6 +11,7 @@
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "../engine/vnet_hdr.h"
 #include "afpacket.h"
@@ -33,30 +34,59 @@ static bool tx_available(const struct tpacket2_hdr *h)
  * The header asks for nothing but that so many bytes be copied: the kernel would take a link-layer header's, and hold on to
  * a page of the ring for the others, which costs more than to copy them, here and where the frame arrives.
  */
-static void vnet_header_write(uint8_t *hdr, uint32_t len)
+static struct virtio_net_hdr vnet_header(uint32_t len)
 {
-	const struct virtio_net_hdr h = { .hdr_len = (uint16_t)(len < LINEAR_MAX ? len : LINEAR_MAX) };
-
-	_Static_assert(sizeof(h) == VNET_HDR_LEN, "ABI");
-	memcpy(hdr, &h, sizeof(h));
+	return (struct virtio_net_hdr){ .hdr_len = (uint16_t)(len < LINEAR_MAX ? len : LINEAR_MAX) };
 }
 
-/* Copy a frame behind its virtio-net header. Returns a drop reason, or DROP_REASONS. */
-static int tx_frame_write(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f,
-			  uint32_t mtu, struct tpacket2_hdr *h)
+/* What a frame in the ring has room for. */
+static uint32_t tx_room(const struct afpacket_map *m)
+{
+	return m->tx_frame_size - TX_DATA_OFFSET - VNET_HDR_LEN;
+}
+
+/* Copy a frame behind its virtio-net header. */
+static void tx_frame_write(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f,
+			   struct tpacket2_hdr *h)
 {
 	uint8_t *start = (uint8_t *)h + TX_DATA_OFFSET;
-	uint32_t room = m->tx_frame_size - TX_DATA_OFFSET - VNET_HDR_LEN;
+	const struct virtio_net_hdr header = vnet_header(f->len);
 	struct tx_place place = { 0, 0 };
-	int verdict = tx_frame_check(r, f, mtu);
 
-	if (verdict != DROP_REASONS)
-		return verdict;
-	if (f->len > room)
-		return DROP_TOO_LONG;
-	vnet_header_write(start, f->len);
-	tx_frame_copy(r, f, &place, start + VNET_HDR_LEN, room);
+	_Static_assert(sizeof(header) == VNET_HDR_LEN, "ABI");
+	memcpy(start, &header, sizeof(header));
+	tx_frame_copy(r, f, &place, start + VNET_HDR_LEN, tx_room(m));
 	h->tp_len = f->len + VNET_HDR_LEN;
+}
+
+/*
+ * A frame longer than the ring was made for, since the MTU grew: by itself, on the socket that has no such ring.
+ * Returns DROP_REASONS, a drop reason, or -errno: -EAGAIN the device has no room now.
+ */
+static int tx_frame_send(const struct afpacket_map *m, const struct nic_ring *r, const struct tx_frame *f)
+{
+	struct virtio_net_hdr header = vnet_header(f->len);
+	struct iovec iov[1 + NETMAP_MAX_FRAGS] = { { &header, sizeof(header) } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 + f->nfrags };
+
+	for (uint32_t n = 0; n < f->nfrags; n++)
+		iov[1 + n] = (struct iovec){ r->ubufs + f->at[n], slot_len(f->word[n]) };
+	while (sendmsg(m->rx_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		switch (errno) {
+		case EINTR:
+			continue;
+		case ENETDOWN:
+		case ENXIO:
+			return -errno;
+		case EAGAIN:
+		case ENOBUFS:
+			return -EAGAIN;
+		case EMSGSIZE:
+			return DROP_TOO_LONG;
+		default:
+			return DROP_DEVICE;
+		}
+	}
 	return DROP_REASONS;
 }
 
@@ -75,16 +105,18 @@ static void tx_resume(const struct afpacket_map *m, struct driver_queue *q)
 		store_relaxed(&q->tx_slot, after);
 }
 
-/* Put as many frames into the kernel's ring as it has room for. Returns whether it got any. */
-static bool tx_fill(const struct afpacket_map *m, uint32_t mtu, struct driver_queue *q, struct nic_ring *r)
+/* Put as many frames into the kernel's ring as it has room for. Returns whether it is to be kicked. */
+static bool tx_fill(const struct afpacket_map *m, uint32_t mtu, struct driver_queue *q, struct nic_ring *r, int *err)
 {
 	uint32_t slot = load_relaxed(&q->tx_slot) % m->tx_frame_nr;
 	struct tx_frame f;
 	bool any = false;
 	int verdict;
 
+	*err = 0;
 	while (r->from != r->to) {
 		struct tpacket2_hdr *h = tx_header(m, slot);
+		bool alone = false;
 
 		if (!tx_available(h))
 			break;
@@ -92,7 +124,18 @@ static bool tx_fill(const struct afpacket_map *m, uint32_t mtu, struct driver_qu
 		if (verdict == -EAGAIN)
 			break;
 		if (verdict == DROP_REASONS)
-			verdict = tx_frame_write(m, r, &f, mtu, h);
+			verdict = tx_frame_check(r, &f, mtu);
+		if (verdict == DROP_REASONS && f.len > tx_room(m)) {
+			/* Those in the ring go first. */
+			if (afpacket_tx_left(m, q))
+				return true;
+			verdict = tx_frame_send(m, r, &f);
+			if (verdict < 0) {
+				*err = verdict;
+				return false;
+			}
+			alone = true;
+		}
 		tx_frame_take(r, &f);
 		if (verdict != DROP_REASONS) {
 			r->drops[verdict]++;
@@ -100,6 +143,9 @@ static bool tx_fill(const struct afpacket_map *m, uint32_t mtu, struct driver_qu
 		}
 		r->packets++;
 		r->bytes += f.len;
+		if (alone)
+			continue;
+		tx_frame_write(m, r, &f, h);
 		/* The kernel sees the frame and its length before it sees the request. */
 		store_release(&h->tp_status, TP_STATUS_SEND_REQUEST);
 		slot = slot + 1 == m->tx_frame_nr ? 0 : slot + 1;
@@ -134,28 +180,38 @@ static int tx_kick(const struct afpacket_map *m, const struct driver_queue *q)
 	return -EAGAIN;
 }
 
+/* The receiving socket's error may be an old one, and is the receive side's to know as well. */
+static int link_ask(const struct afpacket_map *m, uint32_t ifindex, struct driver_queue *q)
+{
+	int err = afpacket_link(m->rx_fd, ifindex);
+
+	store_relaxed(&q->rx_error, ENETDOWN);
+	return err ? err : -EAGAIN;
+}
+
 int afpacket_txsync(void *map, struct driver_shared *sh, struct driver_queue *q, struct nic_ring *r)
 {
 	struct afpacket_map *m = map;
-	uint32_t mtu = load_relaxed(&sh->mtu);
-	int err;
+	uint32_t mtu = load_relaxed(&sh->mtu), ifindex = load_relaxed(&sh->ifindex);
+	int err, alone;
+	bool kick;
 
 	if (load_relaxed(&q->tx_error)) {
-		err = afpacket_link(m->tx_fd, load_relaxed(&sh->ifindex));
+		err = afpacket_link(m->tx_fd, ifindex);
 		if (err)
 			return err;
 		store_relaxed(&q->tx_error, 0);
 	}
-	if (mtu > m->tx_frame_size)
-		mtu = m->tx_frame_size;
 	tx_resume(m, q);
 	do {
-		bool any = tx_fill(m, mtu, q, r);
-
+		kick = tx_fill(m, mtu, q, r, &alone);
 		err = tx_kick(m, q);
-		if (!any)
-			break;
-	} while (err == 0 && r->from != r->to);
+		if (alone == -ENETDOWN)
+			alone = link_ask(m, ifindex, q);
+		if (err == 0)
+			err = alone;
+	} while (kick && err == 0 && r->from != r->to);
+	store_relaxed(&q->tx_waits, alone == -EAGAIN);
 	if (err == -ENETDOWN || err == -ENXIO) {
 		store_relaxed(&q->tx_error, (uint32_t)-err);
 		return err;

@@ -124,6 +124,7 @@ struct driver_queue {
 	/* Transmit side: written by whoever syncs the TX ring. */
 	uint32_t tx_slot __attribute__((aligned(128)));	/* next one to fill */
 	uint32_t tx_error;
+	uint32_t tx_waits;	/* a frame that does not go through the ring waits for room in the device */
 } __attribute__((aligned(128)));
 
 /* What the data sides of all processes share. Filled by driver_share, no pointers. */

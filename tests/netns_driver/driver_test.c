@@ -297,6 +297,62 @@ static void test_rx_long(void **state)
 	close(fd);
 }
 
+/* A port goes on with an MTU that grew while it was open: long frames between short ones, in order, both ways. */
+static void test_mtu_grows(void **state)
+{
+	static const size_t lens[] = { 60, 1514, 4000, 61, 9014, 62, 63, 5000, 8000, 64 };
+	unsigned n = sizeof(lens) / sizeof(lens[0]);
+	int fd = far_open(NS_B, "b0");
+	struct rig g;
+
+	(void)state;
+	link_mtu_set(1500);
+	rig_open(&g, "a0", 256, 2048);
+	link_mtu_set(9000);
+	if (driver_refresh(g.port, &g.st->sh) == -EMSGSIZE) {
+		rig_close(&g);
+		link_mtu_set(1500);
+		close(fd);
+		print_message("this kernel has no AF_XDP frames of several parts\n");
+		skip();
+	}
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < n; i++) {
+			frame_make(lens[i], 0, 0);
+			rig_send(&g, frame, lens[i]);
+		}
+		while (g.st->tx.from != g.st->tx.user)
+			assert_int_equal(rig_txsync(&g), 0);
+		for (unsigned i = 0; i < n; i++) {
+			frame_make(lens[i], 0, 0);
+			expect_sent(fd, frame, lens[i]);
+		}
+	}
+	for (unsigned i = 0; i < n; i++) {
+		frame_make(lens[i], 0, 0);
+		far_send(fd, frame, lens[i]);
+		expect_received(&g, frame, lens[i]);
+	}
+	assert_int_equal(drops_all(g.st->tx_drops), 0);
+	assert_int_equal(drops_all(g.st->rx_drops), 0);
+	/* Down and up work for long frames as for others. */
+	assert_int_equal(ns_run(NS_A, "ip link set a0 down"), 0);
+	frame_make(9014, 0, 0);
+	rig_put(&g, frame, 9014, 2048);
+	assert_int_equal(rig_txsync(&g), -ENETDOWN);
+	assert_int_equal(ns_run(NS_A, "ip link set a0 up"), 0);
+	for (int i = 0; i < 50 && far_recv(fd, got, 20) != 9014; i++)
+		assert_int_equal(rig_txsync(&g), 0);
+	assert_memory_equal(got, frame, 9014);
+	link_mtu_set(1500);
+	assert_int_equal(driver_refresh(g.port, &g.st->sh), 0);
+	rig_put(&g, frame, 9014, 2048);
+	assert_int_equal(rig_txsync(&g), 0);
+	assert_int_equal(g.st->tx_drops[DROP_TOO_LONG], 1);
+	rig_close(&g);
+	close(fd);
+}
+
 /* The next one that the interface's MTU allows. */
 static const uint8_t *replay_next(struct capture *c, uint32_t *len)
 {
@@ -747,7 +803,8 @@ int main(void)
 		cmocka_unit_test(test_tx_many),
 		cmocka_unit_test(test_tx_bad), cmocka_unit_test(test_rx_full),
 		cmocka_unit_test(test_rx_overrun),
-		cmocka_unit_test(test_rx_long), cmocka_unit_test(test_captures),
+		cmocka_unit_test(test_rx_long),
+		cmocka_unit_test(test_mtu_grows), cmocka_unit_test(test_captures),
 		cmocka_unit_test(test_handover),
 		cmocka_unit_test(test_abandoned),
 		cmocka_unit_test(test_ingress_default), cmocka_unit_test(test_ingress_clsact),
