@@ -93,23 +93,6 @@ static int ring_fail(struct driver_error *err, int code, const char *ifname, con
 			   ifname, which, bytes >> 10);
 }
 
-/* Frames of that mark are what host rings gave to the stack: not for this socket. */
-static int mark_ignore(int fd, const struct driver_port *port, struct driver_error *err)
-{
-	struct sock_filter program[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port->mark, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-	const struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]), .filter = program };
-
-	if (port->mark && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0)
-		return driver_fail_step(err, -errno, port->info.name, "filtering what host rings sent",
-					"CAP_NET_RAW");
-	return 0;
-}
-
 static int rx_ring_make(int fd, const struct driver_info *info, uint32_t bytes, struct afpacket_sockets *s,
 			struct driver_error *err)
 {
@@ -148,9 +131,6 @@ static int rx_socket_open(const struct driver_port *port, struct afpacket_socket
 	if (fd < 0)
 		return fd;
 	rc = options_set(fd, options, sizeof(options) / sizeof(options[0]), info->name, err);
-	if (rc)
-		goto err_socket;
-	rc = mark_ignore(fd, port, err);
 	if (rc)
 		goto err_socket;
 	rc = rx_ring_make(fd, info, params->rx_bytes ? params->rx_bytes : RX_BYTES_DEFAULT, s, err);
@@ -374,11 +354,30 @@ static void afpacket_fds(const struct driver_port *port, int *fds)
 	}
 }
 
+/* A filter costs time with every frame: there is none before host rings. It stays then, as some may still be on their way. */
+static int afpacket_mark_ignore(const struct driver_port *port)
+{
+	const struct afpacket_queues *queues = port->backend;
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port->mark, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog filter = { .len = sizeof(program) / sizeof(program[0]), .filter = program };
+
+	for (uint32_t i = 0; i < port->info.queues; i++)
+		if (setsockopt(queues->queue[i].rx_fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0)
+			return -errno;
+	return 0;
+}
+
 const struct driver_ctl_ops afpacket_ctl_ops = {
 	.kind = DRIVER_AFPACKET,
 	.name = "afpacket",
 	.open = afpacket_open,
 	.close = afpacket_close,
 	.share = afpacket_share,
+	.mark_ignore = afpacket_mark_ignore,
 	.fds = afpacket_fds,
 };

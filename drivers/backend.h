@@ -65,6 +65,11 @@ struct driver_ctl_ops {
 	void (*share)(const struct driver_port *port, struct driver_shared *sh);
 	/* Can it go on with what the interface is now? As driver_refresh says. NULL: always. */
 	int (*refresh)(const struct driver_port *port);
+	/*
+	 * Frames with the port's mark are what its host rings give to the stack: from now on they are not to be received. NULL: they
+	 * do not come where the driver receives. 0 or -errno.
+	 */
+	int (*mark_ignore)(const struct driver_port *port);
 	/* Writes info.queues * DRIVER_QUEUE_FDS descriptors. */
 	void (*fds)(const struct driver_port *port, int *fds);
 };

@@ -369,6 +369,11 @@ static int host_open(struct host_job *job)
 		driver_fail_step(job->err, rc, name, "setting up the pair for its host rings", "CAP_NET_ADMIN");
 		goto err_far;
 	}
+	rc = h->nic->ops->mark_ignore ? h->nic->ops->mark_ignore(h->nic) : 0;
+	if (rc) {
+		driver_fail_step(job->err, rc, name, "keeping from it what its host rings send", "CAP_NET_RAW");
+		goto err_far;
+	}
 	rc = netns_call(h->nic->netns_fd, hooks_open, job, &entered);
 	if (rc) {
 		if (!entered)
