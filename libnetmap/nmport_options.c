@@ -340,10 +340,8 @@ struct nmreq_opt_parser nmport_opt_parsers[] = {
 		},
 	},
 	{
-		/* a program that does not know about offsets would look for packets in the wrong place */
 		.prefix = "offset", .parse = offset_parse, .default_key = OFFSET_INITIAL,
 		.nr_keys = 2,
-		.flags = NMREQ_OPTF_DISABLED,
 		.keys = { { "initial", OFFSET_INITIAL, DEFAULT_KEY }, { "bits", OFFSET_BITS, 0 } },
 	},
 };

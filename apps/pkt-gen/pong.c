@@ -67,6 +67,7 @@ static unsigned slot_copy(const struct worker *w, struct netmap_ring *rx, uint32
 	memcpy(dst, NETMAP_BUF(rx, rx_buf) + ofs, len);
 	if (first && len > vnet)
 		addresses_swap(dst + vnet, len - vnet, w->dev->mac);
+	NETMAP_WOFFSET(tx, ts, 0);
 	slot_store(ts, tx_buf, (uint16_t)len, more);
 	return len;
 }

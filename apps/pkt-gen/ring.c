@@ -18,10 +18,12 @@ int tx_filler_init(struct tx_filler *f, const struct options *o, struct frame_ge
 		   const struct nmport_d *p)
 {
 	const struct netmap_ring *ring = NETMAP_TXRING(p->nifp, p->first_tx_ring);
-	unsigned most = (o->bits & OPT_INDIRECT) ? UINT16_MAX : ring->nr_buf_size;
-	unsigned slots;
+	uint64_t offset = NETMAP_ROFFSET(ring, &ring->slot[ring->head < ring->num_slots ? ring->head : 0]);
+	unsigned most, slots;
 
 	*f = (struct tx_filler){ .gen = gen, .bits = o->bits, .num_bufs = region_buffers(p, ring) };
+	f->offset = (o->bits & OPT_INDIRECT) || offset > ring->nr_buf_size / 2 ? 0 : (unsigned)offset;
+	most = (o->bits & OPT_INDIRECT) ? UINT16_MAX : ring->nr_buf_size - f->offset;
 	f->frag_size = o->frag_size;
 	if (f->frag_size == 0 && o->frags)
 		f->frag_size = (gen->len_max + o->frags - 1) / o->frags;
@@ -34,7 +36,7 @@ int tx_filler_init(struct tx_filler *f, const struct options *o, struct frame_ge
 		if (slots >= NETMAP_TXRING(p->nifp, i)->num_slots)
 			return -EMSGSIZE;
 	}
-	f->plain = gen->constant && slots == 1 && !(o->bits & BITS_SLOW);
+	f->plain = gen->constant && slots == 1 && !(o->bits & BITS_SLOW) && ring->offset_mask == 0;
 	/* Touched where buffers are used only. */
 	f->marks = calloc(f->num_bufs ? f->num_bufs : 1, 1);
 	return f->marks ? 0 : -ENOMEM;
@@ -55,7 +57,7 @@ static void bytes_copy(const struct tx_filler *f, const struct netmap_ring *ring
 	if (f->bits & OPT_MEMCPY)
 		memcpy(dst, src, len);
 	else
-		nm_pkt_copy(src, dst, (int)(rounded <= ring->nr_buf_size ? rounded : len));
+		nm_pkt_copy(src, dst, (int)(rounded <= ring->nr_buf_size - f->offset ? rounded : len));
 }
 
 /*
@@ -81,7 +83,7 @@ static void buffer_write(struct tx_filler *f, struct netmap_ring *ring, const st
 	}
 	if (g->file && len > g->len - ofs)
 		len = g->len - ofs;	/* another frame is behind this one */
-	bytes_copy(f, ring, g->data + ofs, NETMAP_BUF(ring, buf_idx), len);
+	bytes_copy(f, ring, g->data + ofs, NETMAP_BUF(ring, buf_idx) + f->offset, len);
 	f->marks[buf_idx] = (uint8_t)(frag + 1);
 }
 
@@ -124,8 +126,10 @@ static uint32_t packet_put(struct tx_filler *f, struct netmap_ring *ring, uint32
 		if (f->bits & OPT_INDIRECT) {
 			slot->ptr = (uintptr_t)(g->data + ofs);
 			flags |= NS_INDIRECT;
-		} else if (!(f->bits & OPT_RUBBISH)) {
-			buffer_write(f, ring, slot, buf_idx, ofs, frag);
+		} else {
+			NETMAP_WOFFSET(ring, slot, f->offset);
+			if (!(f->bits & OPT_RUBBISH))
+				buffer_write(f, ring, slot, buf_idx, ofs, frag);
 		}
 		slot_store(slot, buf_idx, (uint16_t)len, flags);
 		head = nm_ring_next(ring, head);

@@ -23,6 +23,7 @@ struct tx_filler {
 	struct frame_gen *gen;
 	uint32_t bits;		/* enum option_bits */
 	unsigned frag_size;	/* bytes in a slot, at most a buffer unless indirect */
+	unsigned offset;	/* in each buffer, where the rings have offsets: what slots began with */
 	bool plain;		/* one slot of the same bytes for every packet, nothing else asked for */
 	bool ready;		/* the generator's frame has not been sent yet */
 	uint32_t num_bufs;	/* of the region */

@@ -49,6 +49,23 @@ grep -q '^Received 300000 packets' "$dir/rx" || { cat "$dir/rx"; fail "not all c
 grep -q 'Sequence: 300000 in order, 0 gaps (0 packets missing), 0 late or twice' "$dir/rx" ||
 	{ cat "$dir/rx"; fail "gaps in a pipe"; }
 
+# Offsets in names: at both ends of a pipe (where the receiver checks every packet), at one end of a switch.
+"$PKT_GEN" -i netmap:o}1@offset=40 -f rxseq -n 100000 >"$dir/rx" 2>&1 &
+rx=$!
+"$PKT_GEN" -i netmap:o{1@offset=100 -f txseq -n 100000 >"$dir/tx" 2>&1 || { cat "$dir/tx"; fail "txseq with offsets"; }
+wait $rx || { cat "$dir/rx"; fail "rxseq with offsets"; }
+grep -q 'Sequence: 100000 in order, 0 gaps' "$dir/rx" || { cat "$dir/rx"; fail "gaps in a pipe with offsets"; }
+"$PKT_GEN" -i vale0:b -f pong >"$dir/pong" 2>&1 &
+pong=$!
+timeout 20 "$PKT_GEN" -i vale0:a@offset=64 -f ping -n 1000 >"$dir/ping" 2>&1 || { cat "$dir/ping"; fail "ping with offsets"; }
+kill -INT $pong
+wait $pong || { cat "$dir/pong"; fail "pong"; }
+"$PKT_GEN" -i vale0:b@offset=64 -f pong >"$dir/pong" 2>&1 &
+pong=$!
+timeout 20 "$PKT_GEN" -i vale0:a -f ping -n 1000 >"$dir/ping" 2>&1 || { cat "$dir/ping"; fail "ping to offsets"; }
+kill -INT $pong
+wait $pong || { cat "$dir/pong"; fail "pong with offsets"; }
+
 # ping and pong.
 "$PKT_GEN" -i vale0:b -f pong >"$dir/pong" 2>&1 &
 pong=$!

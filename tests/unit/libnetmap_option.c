@@ -289,8 +289,6 @@ test_offset(void **state)
 	struct nmport_d *d;
 
 	(void)state;
-	prepare_fails(spec, EOPNOTSUPP);
-	assert_int_equal(nmport_enable_option("offset"), 0);
 	d = nmport_prepare(spec);
 	assert_non_null(d);
 	o = (struct nmreq_opt_offsets *)nmreq_find_option(&d->hdr, NETMAP_REQ_OPT_OFFSETS);
@@ -307,6 +305,10 @@ test_offset(void **state)
 	prepare_fails("netmap:eth0@offset:initial=16,bits=65", EINVAL);
 	nmport_disable_option("offset");
 	prepare_fails(spec, EOPNOTSUPP);
+	assert_int_equal(nmport_enable_option("offset"), 0);
+	d = nmport_prepare(spec);
+	assert_non_null(d);
+	nmport_undo_prepare(d);
 }
 
 static void

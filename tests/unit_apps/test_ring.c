@@ -40,6 +40,32 @@ static void fixture_stop(struct fixture *f)
 	fake_region_fini(&f->region);
 }
 
+/* Where rings have offsets, frames begin where slots did at first, in as many slots as that takes. */
+static void offsets_are_kept(void **state)
+{
+	struct fixture f = { .opt = { .bits = 0 } };
+	struct netmap_ring *ring;
+	uint64_t bytes = 0;
+
+	(void)state;
+	ring = fixture_start(&f, 60, 60, 0);
+	tx_filler_fini(&f.filler);
+	memcpy((char *)(uintptr_t)&ring->offset_mask, &(uint64_t){ 0xfff }, sizeof(ring->offset_mask));
+	for (unsigned i = 0; i < SLOTS; i++)
+		ring->slot[i].ptr = 0x5000 | 128;
+	assert_int_equal(tx_filler_init(&f.filler, &f.opt, &f.gen, &f.port), 0);
+	assert_false(f.filler.plain);
+	assert_int_equal(f.filler.frag_size, FAKE_BUF_SIZE - 128);
+	/* Whatever stands in a slot that came back. */
+	ring->slot[1].ptr = 0x7000 | 7;
+	assert_int_equal(tx_filler_fill(&f.filler, ring, 3, &bytes), 3);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(ring->slot[i].ptr, (i == 1 ? 0x7000 : 0x5000) | 128);
+		assert_memory_equal(NETMAP_BUF(ring, ring->slot[i].buf_idx) + 128, f.gen.data, 60);
+	}
+	fixture_stop(&f);
+}
+
 /* The host sends everything. */
 static void ring_complete(struct netmap_ring *ring)
 {
@@ -221,7 +247,7 @@ static void indirect_slots_point_at_the_frame(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_burst_is_put),
+		cmocka_unit_test(offsets_are_kept), cmocka_unit_test(a_burst_is_put),
 		cmocka_unit_test(a_lack_of_room_asks_for_more),
 		cmocka_unit_test(buffers_are_written_once),
 		cmocka_unit_test(a_bad_index_is_not_written),
