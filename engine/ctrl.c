@@ -4,6 +4,7 @@
  */
 #include "attach.h"
 #include "bytes.h"
+#include "extmem.h"
 #include "kloop.h"
 #include "os.h"
 #include "persistent.h"
@@ -91,16 +92,19 @@ engine_fini(void)
 int
 engine_tick(void)
 {
-	bool waiting;
+	bool waiting, look;
 	int expire;
 
 	attach_reap();
+	look = extmem_tick();
 	waiting = retire_run();
 	expire = vale_expire();
 
 	/* Somebody is inside the data path, for microseconds as a rule. */
 	if (waiting)
 		return 10;
+	if (look && (expire < 0 || expire > EXTMEM_LOOK_MS))
+		return EXTMEM_LOOK_MS;
 	return expire;
 }
 

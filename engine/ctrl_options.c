@@ -537,6 +537,14 @@ request_option(struct request_msg *m, uint32_t type)
 	return NULL;
 }
 
+struct nmreq_opt_extmem *
+request_extmem(struct request_msg *m)
+{
+	if (m->kind != REQUEST_CTRL || m->hdr.nr_reqtype != NETMAP_REQ_REGISTER)
+		return NULL;
+	return (struct nmreq_opt_extmem *)request_option(m, NETMAP_REQ_OPT_EXTMEM);
+}
+
 bool
 request_unclaimed(struct request_msg *m)
 {

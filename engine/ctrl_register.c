@@ -4,6 +4,7 @@
  */
 #include "bytes.h"
 #include "csb.h"
+#include "extmem.h"
 #include "join.h"
 #include "monitor.h"
 #include "kloop.h"
@@ -308,7 +309,6 @@ option_refusal(struct request_msg *msg)
 		uint32_t type;
 		const char *text;
 	} known[] = {
-		{ NETMAP_REQ_OPT_EXTMEM, "the option for external memory is not supported yet" },
 		{ NETMAP_REQ_OPT_SYNC_KLOOP_EVENTFDS, "the sync loop's eventfds option does not go with this request" },
 		{ NETMAP_REQ_OPT_SYNC_KLOOP_MODE, "the sync loop's mode option does not go with this request" },
 	};
@@ -402,10 +402,22 @@ port_bind(struct session *s, struct port *p, struct request_msg *msg, struct nmr
 	return 0;
 }
 
+static int
+memory_check(const struct port *p, const struct port_want *want, struct why *why)
+{
+	int error = want->memory != NULL ? extmem_check(p, want->memory, why) : 0;
+
+	if (error == 0 && load_relaxed(&p->region->failed) != 0)
+		error = refuse(why, p, -EIO, "its external memory has gone, or its file system is full; close all descriptors of that memory, and give other memory");
+	return error;
+}
+
 int
 session_register(struct session *s, void *caller, struct request_msg *msg, struct why *why)
 {
 	struct nmreq_register *reg = request_body(msg);
+	struct nmreq_opt_extmem *ext = request_extmem(msg);
+	struct region_memory memory;
 	const struct port_want want = {
 		.tx_slots = reg->nr_tx_slots,
 		.rx_slots = reg->nr_rx_slots,
@@ -413,7 +425,8 @@ session_register(struct session *s, void *caller, struct request_msg *msg, struc
 		.rx_rings = reg->nr_rx_rings,
 		.host_tx_rings = reg->nr_host_tx_rings,
 		.host_rx_rings = reg->nr_host_rx_rings,
-		.mem_id = reg->nr_mem_id,
+		.mem_id = ext == NULL ? reg->nr_mem_id : 0,
+		.memory = ext != NULL ? &memory : NULL,
 		.extra_bufs = reg->nr_extra_bufs,
 		.mode = reg->nr_mode,
 		.flags = reg->nr_flags,
@@ -422,13 +435,19 @@ session_register(struct session *s, void *caller, struct request_msg *msg, struc
 	struct port *p;
 	int error = register_check_mode(s, msg, reg, why);
 
+	if (error == 0 && ext != NULL)
+		error = extmem_parse(caller, ext, &memory, why);
 	if (error == 0)
 		error = port_open(caller, msg->hdr.nr_name, &want, true, &p, why);
 	if (error != 0)
 		return error;
-	error = port_bind(s, p, msg, reg, why);
+	error = memory_check(p, &want, why);
+	if (error == 0)
+		error = port_bind(s, p, msg, reg, why);
 	if (error != 0)
 		port_drop(p);
+	else if (ext != NULL)
+		extmem_tell(p->region, ext);
 	return error;
 }
 

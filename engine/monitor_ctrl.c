@@ -3,6 +3,7 @@
  * Monitors on the control side: making them, and tying their rings to those that they show. The data path follows the pointers that are set here; rings
  * are freed only when no thread is left that may have seen them.
  */
+#include "extmem.h"
 #include "join.h"
 #include "monitor.h"
 #include "os.h"
@@ -252,6 +253,8 @@ region_choose(struct port *mon, struct port *parent, const struct port_want *wan
 		.extra_bufs = want->extra_bufs < EXTRA_BUFS_MAX ? want->extra_bufs : EXTRA_BUFS_MAX,
 	};
 
+	if (!is_zcopy(mon) && want->memory != NULL)
+		return extmem_region(want->memory, &need, mon->name, &mon->region, why);
 	if (!is_zcopy(mon) && want->mem_id == 0)
 		return region_create(&need, mon->name, &mon->region, why);
 	mon->region = is_zcopy(mon) ? parent->region : region_find(want->mem_id);

@@ -59,6 +59,20 @@ int os_format(char *buf, size_t size, const char *fmt, ...) __attribute__((forma
  */
 int os_region_create(uint32_t no, uint32_t generation, uint64_t size, void **base);
 void os_region_destroy(uint32_t no);
+/*
+ * Memory that a program gives for a region (extmem.c). `where` came with the request, and what it means is between the host and its clients. identify
+ * fills id: two that are equal, with equal sizes, are the same memory; id[2] is where it begins in the whole that the other two name. -EFAULT, -EINVAL:
+ * it cannot be used; `why` says why not.
+ */
+int os_memory_identify(void *caller, uint64_t where, uint64_t size, uint64_t id[3], char *why, size_t why_size);
+/*
+ * As os_region_create, of that memory, with whatever is in it. When the host finds that it has gone while it was used, it stores 1 in *failed, at any
+ * time and in any thread; the data path is unharmed then.
+ */
+int os_region_adopt(void *caller, uint32_t no, uint32_t generation, uint64_t where, uint64_t size, uint32_t *failed, void **base, char *why,
+	size_t why_size);
+/* Is what was adopted still there as a whole? Looks without touching it. */
+bool os_region_intact(uint32_t no);
 /* Address space left for regions, bytes; the engine reserves less for a region when this is short. */
 uint64_t os_region_space(void);
 /*

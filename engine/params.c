@@ -12,15 +12,8 @@
 #define TXSYNC_RETRY	2u
 #define NIC_SLOTS	1024u
 #define NIC_SLOTS_MAX	4096u
-#define BUF_SIZE_MIN	256u			/* bytes */
-#define BUF_SIZE_MAX	32768u			/* a slot's length has 16 bits */
-#define NIC_BUF_SIZE	2048u			/* what interfaces can use as the unit of their memory */
-/*
- * 2048 and a pair of cache lines. At a distance of 2048 bytes the first lines of all buffers share one thirty-second of a cache's sets: headers evict
- * each other long before the cache is full, and moving a small frame costs twice as much. A single line more would do for that, but then every
- * other header shares its pair, which processors fetch together, with the buffer before.
- */
-#define PRIV_BUF_SIZE	2176u
+#define NIC_BUF_SIZE	2048u			/* what interfaces can use as the unit of their memory, and the least */
+#define NIC_BUF_SIZE_MAX	32768u		/* a slot's length has 16 bits */
 
 enum param_kind {
 	PARAM_CONTROL,			/* a word of engine_params, at `offset` */
@@ -79,15 +72,15 @@ static const struct param table[] = {
 	{ "ring_size", no_pools, 36864, FIXED, false, NULL },
 	{ "ring_num", no_pools, 200, FIXED, false, NULL },
 	{ "buf_size", "bytes of buffers; for interfaces, once nobody has one open. AF_XDP takes 2048 and more, zero-copy 2048 or 4096", NIC_BUF_SIZE,
-		BUF_SIZE_MIN, BUF_SIZE_MAX, CONTROL(buf_size), false, NULL },
+		NIC_BUF_SIZE, NIC_BUF_SIZE_MAX, CONTROL(buf_size), false, NULL },
 	{ "buf_num", no_pools, 163840, FIXED, false, NULL },
-	{ "priv_if_size", no_pools, 1024, FIXED, false, NULL },
-	{ "priv_if_num", no_pools, 2, FIXED, false, NULL },
-	{ "priv_ring_size", no_pools, 20480, FIXED, false, NULL },
-	{ "priv_ring_num", no_pools, 4, FIXED, false, NULL },
-	{ "priv_buf_size", "bytes of buffers; for switch ports and pipes opened from now on", PRIV_BUF_SIZE, BUF_SIZE_MIN, BUF_SIZE_MAX,
-		CONTROL(priv_buf_size), false, NULL },
-	{ "priv_buf_num", no_pools, 4098, FIXED, false, NULL },
+	{ "priv_if_size", "external memory: bytes of a netmap_if object, where the program says 0", 1024, 64, 4096, CONTROL(memory_size[POOL_IF]), false, NULL },
+	{ "priv_if_num", "external memory: number of netmap_if objects, where the program says 0", 2, 1, 100, CONTROL(memory_num[POOL_IF]), false, NULL },
+	{ "priv_ring_size", "external memory: bytes of a ring object, where the program says 0", 20480, 64, 131072, CONTROL(memory_size[POOL_RING]), false, NULL },
+	{ "priv_ring_num", "external memory: number of ring objects, where the program says 0", 4, 2, 1024, CONTROL(memory_num[POOL_RING]), false, NULL },
+	{ "priv_buf_size", "bytes of buffers; for switch ports and pipes opened from now on, and external memory where the program says 0", 2048, 64, 65472,
+		CONTROL(memory_size[POOL_BUF]), false, NULL },
+	{ "priv_buf_num", "external memory: number of buffers, where the program says 0", 4098, 4, 1000000, CONTROL(memory_num[POOL_BUF]), false, NULL },
 	{ "if_curr_size", "region 1, bytes of an object; 0: it is not there", 0, 0, 0, PARAM_POOL_SIZE, POOL_IF, false, NULL },
 	{ "if_curr_num", "region 1, objects; 0: it is not there", 0, 0, 0, PARAM_POOL_NUM, POOL_IF, false, NULL },
 	{ "ring_curr_size", "region 1, bytes of an object; 0: it is not there", 0, 0, 0, PARAM_POOL_SIZE, POOL_RING, false, NULL },

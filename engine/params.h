@@ -29,8 +29,9 @@ struct engine_params {
 	uint32_t admode;		/* enum admode, for ports that are made from now on */
 	uint32_t generic_ringsize;	/* slots of their rings */
 	uint32_t buf_size;		/* bytes, of regions that are made for interfaces from now on */
-	uint32_t priv_buf_size;		/* of those for all other ports */
 	uint32_t fdb_buckets;		/* of switches that are made from now on; a power of two */
+	uint32_t memory_size[POOLS];	/* of objects in external memory, bytes, where the program leaves it open; and buffers of switch ports and pipes */
+	uint32_t memory_num[POOLS];	/* the same for how many */
 };
 
 extern struct engine_params engine_params;

@@ -5,6 +5,7 @@
  */
 #include "attach.h"
 #include "bytes.h"
+#include "extmem.h"
 #include "join.h"
 #include "monitor.h"
 #include "null_port.h"
@@ -25,6 +26,7 @@
 #define NIC_REGION_RINGS	256u
 #define NIC_REGION_BUFS		163840u
 #define NIC_REGION_BYTES	(UINT32_C(3) << 30)	/* of all its buffers, at most */
+#define NIC_BUF_MIN		2048u		/* bytes */
 
 static uint32_t last_port_id;
 static struct region *nic_region;
@@ -257,6 +259,8 @@ region_for(struct opening *o, const struct port *p, uint32_t pipes, struct regio
 		.pipes = pipes,
 	};
 
+	if (o->want->memory != NULL)
+		return extmem_region(o->want->memory, &need, p->name, out, o->why);
 	if (o->want->mem_id != 0)
 		return region_of_id(o, out);
 	return region_create(&need, p->name, out, o->why);
@@ -264,20 +268,25 @@ region_for(struct opening *o, const struct port *p, uint32_t pipes, struct regio
 
 /*
  * An interface on a switch has a region for itself: nothing is gained by sharing, since the switch copies. It holds the interface's rings and those of
- * its ports on the switch.
+ * its ports on the switch. So has one in external memory.
  */
 static int
-region_for_attached(struct opening *o, const char *ifname, struct region_need need, struct region **out)
+region_for_own(struct opening *o, const char *ifname, struct region_need need, struct region **out)
 {
 	uint32_t host = o->want->host_tx_rings > o->want->host_rx_rings ? o->want->host_tx_rings : o->want->host_rx_rings;
 	uint32_t pairs, slots;
 
 	os_nic_size(o->caller, ifname, &pairs, &slots);
-	need.rings = 4 * (pairs + (host > 0 ? host : 1));
+	/* Those of an interface on a switch, and of its two ports there; or of the interface alone. */
+	need.rings = (o->want->memory != NULL ? 2 : 4) * (pairs + (host > 0 ? host : 1));
 	need.slots = need.rings * slots;
 	/* Drivers keep a stock of their own. */
 	need.extra_bufs = 4 * pairs * slots;
 	need.largest_ring = slots;
+	if (o->want->memory != NULL) {
+		need.pipes = 1;
+		return extmem_region(o->want->memory, &need, ifname, out, o->why);
+	}
 	return region_create(&need, ifname, out, o->why);
 }
 
@@ -296,8 +305,8 @@ region_for_nic(struct opening *o, const char *ifname, struct region **out)
 
 	if (o->want->mem_id != 0 && o->want->mem_id != NIC_REGION_ID)
 		return region_of_id(o, out);
-	if (o->want->attached && o->want->mem_id == 0)
-		return region_for_attached(o, ifname, need, out);
+	if (o->want->memory != NULL || (o->want->attached && o->want->mem_id == 0))
+		return region_for_own(o, ifname, need, out);
 	*out = region_find(NIC_REGION_ID);
 	if (*out != NULL) {
 		region_get(*out);
@@ -412,6 +421,12 @@ nic_open(struct opening *o, const char *base, uint64_t key, struct port **out)
 	error = region_for_nic(o, base, &p->region);
 	if (error != 0)
 		goto err_port;
+	if (p->region->pool[POOL_BUF].obj_size < NIC_BUF_MIN) {
+		os_format(o->why->text, sizeof(o->why->text), "port %s: an interface needs buffers of %u bytes, memory region %u has %u", base, NIC_BUF_MIN,
+			p->region->id, p->region->pool[POOL_BUF].obj_size);
+		error = -EINVAL;
+		goto err_region;
+	}
 	params = (struct os_nic_params){
 		.buf_size = p->region->pool[POOL_BUF].obj_size,
 		.host_tx = o->want->host_tx_rings,
@@ -462,7 +477,7 @@ nic_resolve(struct opening *o, struct port **out)
 static int
 pipe_parent_open(struct opening *o, struct port **out)
 {
-	struct port_want want = { .mem_id = o->want->mem_id };
+	struct port_want want = { .mem_id = o->want->mem_id, .memory = o->want->memory };
 	struct opening parent = *o;
 	char base[NETMAP_REQ_IFNAMSIZ];
 	int error;

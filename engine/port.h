@@ -20,6 +20,7 @@ struct port_want {
 	uint16_t tx_rings, rx_rings;
 	uint16_t host_tx_rings, host_rx_rings;
 	uint16_t mem_id;
+	const struct region_memory *memory;	/* external, instead of a mem_id; NULL: none */
 	uint32_t extra_bufs;
 	uint32_t mode;			/* NR_REG_* and NR_* flags, for the name's meaning */
 	uint64_t flags;

@@ -11,6 +11,13 @@
 #define RING_OBJECT	4096u
 #define IF_OBJECTS	512u
 #define BUF_LINE	64u			/* copies are made in such steps, and may touch the rest of the last one */
+/*
+ * At a distance of 2048 bytes the first lines of all buffers share one thirty-second of a cache's sets: headers evict each other long before the cache
+ * is full, and moving a small frame costs twice as much. So buffers are a pair of lines longer than such a size. A single line more would do for
+ * that, but then every other header shares its pair, which processors fetch together, with the buffer before.
+ */
+#define BUF_ALIASES	1024u
+#define BUF_APART	128u
 #define BUF_RESERVED	2u			/* buffers 0 and 1 belong to nobody */
 #define SLACK_BUFS	1024u			/* extra buffers for descriptors that come later */
 #define SIZE_MAX_REGION	(UINT64_C(0xfff00000))	/* the legacy request tells the size in 32 bits */
@@ -35,6 +42,14 @@ ring_objects(uint32_t slots)
 	return (uint32_t)(round_up(RING_HEADER + 16ull * slots, RING_OBJECT) / RING_OBJECT);
 }
 
+static uint32_t
+priv_buf_size(void)
+{
+	uint32_t size = (uint32_t)round_up(engine_params.memory_size[POOL_BUF], BUF_LINE);
+
+	return size % BUF_ALIASES == 0 ? size + BUF_APART : size;
+}
+
 /* Fills the pools' sizes; returns the region's. */
 static uint64_t
 pools_layout(struct region *r, const struct region_need *need, uint32_t pipes)
@@ -47,7 +62,7 @@ pools_layout(struct region *r, const struct region_need *need, uint32_t pipes)
 	r->pool[POOL_IF].obj_total = IF_OBJECTS + 8 * pipes;
 	r->pool[POOL_RING].obj_size = RING_OBJECT;
 	r->pool[POOL_RING].obj_total = need->rings * ring + pipes * 4 * ring;
-	r->pool[POOL_BUF].obj_size = (uint32_t)round_up(need->buf_size != 0 ? need->buf_size : engine_params.priv_buf_size, BUF_LINE);
+	r->pool[POOL_BUF].obj_size = need->buf_size != 0 ? (uint32_t)round_up(need->buf_size, BUF_LINE) : priv_buf_size();
 	/* A pipe's two RX rings hold no buffers of their own. */
 	r->pool[POOL_BUF].obj_total = BUF_RESERVED + need->slots + need->extra_bufs + SLACK_BUFS + pipes * 2 * need->largest_ring;
 	r->headroom = need->headroom;
@@ -106,12 +121,59 @@ place_find(void)
 	}
 }
 
+static int
+memory_get(struct region *r, const struct region_memory *m, const char *owner, void **base, struct why *why)
+{
+	int error;
+
+	if (m != NULL)
+		return os_region_adopt(m->caller, r->no, r->generation, m->where, r->size, &r->failed, base, why->text, sizeof(why->text));
+	error = os_region_create(r->no, r->generation, r->size, base);
+	if (error != 0)
+		os_format(why->text, sizeof(why->text), "port %s: the host has no %llu MiB of memory for a region (error %d)", owner,
+			(unsigned long long)(r->size >> 20), -error);
+	return error;
+}
+
+int
+region_finish(struct region *r, const struct region_memory *memory, const char *owner, struct why *why)
+{
+	void *base;
+	int error = bitmaps_alloc(r);
+
+	if (error != 0) {
+		os_format(why->text, sizeof(why->text), "port %s: no memory for the allocation maps of %u buffers", owner,
+			r->pool[POOL_BUF].obj_total);
+		goto err;
+	}
+	r->no = place_find();
+	r->generation = ++last_generation;
+	error = memory_get(r, memory, owner, &base, why);
+	if (error != 0)
+		goto err;
+	do
+		last_id++;
+	while (id_taken(last_id));
+	r->base = base;
+	r->id = last_id;
+	r->is_private = true;
+	r->users = 1;
+	str_copy(r->owner, sizeof(r->owner), owner, sizeof(r->owner));
+	r->next = regions;
+	regions = r;
+	return 0;
+
+err:
+	bitmaps_free(r);
+	os_shared_free(r, sizeof(*r));
+	return error;
+}
+
 int
 region_create(const struct region_need *need, const char *owner, struct region **out, struct why *why)
 {
 	struct region *r = os_shared_alloc(sizeof(*r));
 	uint32_t pipes = need->pipes;
-	void *base;
 	int error;
 
 	if (r == NULL) {
@@ -126,40 +188,12 @@ region_create(const struct region_need *need, const char *owner, struct region *
 			"port %s: a region of %llu MiB is needed for %u slots and %u extra buffers, at most %llu MiB can be had; ask for fewer",
 			owner, (unsigned long long)(r->size >> 20), need->slots, need->extra_bufs,
 			(unsigned long long)((os_region_space() < SIZE_MAX_REGION ? os_region_space() : SIZE_MAX_REGION) >> 20));
-		error = -ENOMEM;
-		goto err_free;
+		os_shared_free(r, sizeof(*r));
+		return -ENOMEM;
 	}
-	error = bitmaps_alloc(r);
-	if (error != 0) {
-		os_format(why->text, sizeof(why->text), "port %s: no memory for the allocation maps of %u buffers", owner,
-			r->pool[POOL_BUF].obj_total);
-		goto err_bitmaps;
-	}
-	r->no = place_find();
-	r->generation = ++last_generation;
-	error = os_region_create(r->no, r->generation, r->size, &base);
-	if (error != 0) {
-		os_format(why->text, sizeof(why->text), "port %s: the host has no %llu MiB of memory for a region (error %d)", owner,
-			(unsigned long long)(r->size >> 20), -error);
-		goto err_bitmaps;
-	}
-	do
-		last_id++;
-	while (id_taken(last_id));
-	r->base = base;
-	r->id = last_id;
-	r->is_private = true;
-	r->users = 1;
-	str_copy(r->owner, sizeof(r->owner), owner, sizeof(r->owner));
-	r->next = regions;
-	regions = r;
-	*out = r;
-	return 0;
-
-err_bitmaps:
-	bitmaps_free(r);
-err_free:
-	os_shared_free(r, sizeof(*r));
+	error = region_finish(r, NULL, owner, why);
+	if (error == 0)
+		*out = r;
 	return error;
 }
 
@@ -182,6 +216,12 @@ region_put(struct region *r)
 	os_region_destroy(r->no);
 	bitmaps_free(r);
 	os_shared_free(r, sizeof(*r));
+}
+
+struct region *
+region_first(void)
+{
+	return regions;
 }
 
 struct region *
@@ -274,9 +314,10 @@ region_buf_alloc(struct region *r)
 		r->hint[POOL_BUF] = at;
 		bits_set(r->used[POOL_BUF], i, 1, true);
 		p->obj_used++;
-		if (i < r->fresh_buf)
+		/* What is in a program's own memory is its own affair. */
+		if (i < r->fresh_buf && !r->external)
 			bytes_zero(r->base + p->offset + (uint64_t)i * p->obj_size, p->obj_size);
-		else
+		else if (i >= r->fresh_buf)
 			r->fresh_buf = i + 1;
 		return i;
 	}

@@ -35,6 +35,8 @@ struct region {
 	uint32_t generation;		/* of that place: tells a stale mapping from a live one */
 	uint16_t id;			/* what programs see as nr_mem_id */
 	bool is_private;		/* NI_PRIV_MEM */
+	bool external;			/* a program's own memory, see extmem.c */
+	uint32_t failed;		/* 1: that memory has gone. Written by whoever finds out */
 	uint32_t headroom;		/* bytes between the last page border and buffer 0 */
 	struct region_pool pool[POOLS];
 
@@ -46,6 +48,8 @@ struct region {
 	uint64_t *used[POOLS];		/* private: bitmap of each pool */
 	uint32_t hint[POOLS];		/* where to look first */
 	uint32_t fresh_buf;		/* buffers from here on were never used */
+	uint64_t memory_id[3];		/* external: see os_memory_identify */
+	bool stopped;			/* external: it has failed, and its rings were stopped */
 	char owner[NETMAP_REQ_IFNAMSIZ];	/* port that it was made for, for messages */
 	struct region *next;
 };
@@ -56,9 +60,22 @@ struct region_need {
 	uint32_t slots;			/* slots of all rings together */
 	uint32_t largest_ring;		/* slots of the largest ring */
 	uint32_t extra_bufs;
-	uint32_t pipes;			/* reserve: pipes of the port's own ring size */
+	uint32_t pipes;			/* reserve: pipes of the port's own ring size; external memory: not 0 for one */
 	uint32_t buf_size;		/* bytes, 0: default */
 	uint32_t headroom;		/* bytes, below a page: see struct region */
+};
+
+/* What a program wants of the memory that it gives for a region. */
+struct region_memory {
+	void *caller;			/* for the host */
+	uint32_t *status;		/* of the option, if it is what stands in the way: a positive errno */
+	uint64_t where;
+	uint64_t size;			/* bytes */
+	uint64_t id[3];
+	struct {
+		uint32_t obj_size;	/* bytes; 0: default */
+		uint32_t obj_total;	/* 0: default */
+	} pool[POOLS];
 };
 
 /* Text for the caller when something fails: what, need, left, remedy. */
@@ -72,11 +89,15 @@ void region_get(struct region *r);
 void region_put(struct region *r);
 /* By memory id; NULL. */
 struct region *region_find(uint16_t id);
+/* All of them, by ->next. */
+struct region *region_first(void);
+/* For extmem.c: a region whose pools are laid out gets the rest, from `memory` if that is not NULL, and its first user. On failure it is freed. */
+int region_finish(struct region *r, const struct region_memory *memory, const char *owner, struct why *why);
 
 /* Contiguous room for `size` bytes in a pool; returns the address or NULL with *why filled. Not zeroed. */
 void *region_alloc(struct region *r, enum region_pool_id pool, uint32_t size, const char *what, struct why *why);
 void region_free(struct region *r, enum region_pool_id pool, void *obj, uint32_t size);
-/* One buffer; 0 if there is none. Zeroed if it was used before. */
+/* One buffer; 0 if there is none. Zeroed if it was used before, but for external memory. */
 uint32_t region_buf_alloc(struct region *r);
 /* Ignores indexes that are out of range or free: they come from memory that applications write. */
 void region_buf_free(struct region *r, uint32_t idx);

@@ -145,6 +145,9 @@ void *request_body(struct request_msg *m);
  */
 struct nmreq_option *request_option(struct request_msg *m, uint32_t type);
 
+/* The EXTMEM option of a REGISTER, claimed likewise; NULL if there is none. */
+struct nmreq_opt_extmem *request_extmem(struct request_msg *m);
+
 /*
  * Is some option still at EOPNOTSUPP? REGISTER asks after it has consumed what it knows and passed every
  * other check, and before it takes effect: such a request must fail with -EOPNOTSUPP and leave nothing

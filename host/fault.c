@@ -10,6 +10,7 @@
 #include <ucontext.h>
 
 #include "../engine/atomic.h"
+#include "cover.h"
 #include "fault.h"
 #include "sys.h"
 
@@ -161,6 +162,9 @@ fault_handler(int sig, siginfo_t *info, void *context)
 		CONTEXT_PC(uc) = (__typeof__(CONTEXT_PC(uc)))(uintptr_t)fault_fixup;
 		return;
 	}
+	/* From the kernel, about an access. */
+	if (sig == SIGBUS && info->si_code > 0 && cover_fault((uintptr_t)info->si_addr))
+		return;
 	if ((load_acquire(&ready) >> (sig == SIGBUS) & 1) != 0)
 		hand_on(sig, info, context, &before[sig == SIGBUS]);
 }
@@ -205,9 +209,8 @@ signal_bits(void)
 }
 
 int
-fault_guard_begin(struct fault_guard *g)
+fault_hold(void)
 {
-	uint64_t bits = signal_bits();
 	int err;
 
 	pthread_mutex_lock(&lock);
@@ -219,6 +222,26 @@ fault_guard_begin(struct fault_guard *g)
 	else if (guards == 0)
 		handler_remove(0);
 	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+void
+fault_drop(void)
+{
+	pthread_mutex_lock(&lock);
+	if (--guards == 0) {
+		handler_remove(0);
+		handler_remove(1);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+int
+fault_guard_begin(struct fault_guard *g)
+{
+	uint64_t bits = signal_bits();
+	int err = fault_hold();
+
 	/* A fault whose signal is blocked ends the process at once. */
 	if (err == 0)
 		sys_sigmask(SIG_UNBLOCK, &bits, &g->mask);
@@ -231,10 +254,5 @@ fault_guard_end(const struct fault_guard *g)
 	uint64_t again = g->mask & signal_bits();
 
 	sys_sigmask(SIG_BLOCK, &again, NULL);
-	pthread_mutex_lock(&lock);
-	if (--guards == 0) {
-		handler_remove(0);
-		handler_remove(1);
-	}
-	pthread_mutex_unlock(&lock);
+	fault_drop();
 }

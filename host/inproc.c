@@ -35,7 +35,7 @@ static struct {
 	struct arena_root *root;
 	struct {
 		void *base;
-		uint64_t size;
+		uint64_t size;		/* 0: the program's own memory */
 	} region[REGIONS];
 	uint64_t space;			/* bytes of address space left */
 	uint64_t used;
@@ -56,6 +56,8 @@ static struct {
 };
 
 static _Thread_local struct actor *this_actor;
+
+static int copy_out(void *ctx, uint64_t dst, const void *src, size_t n);
 
 /* --- os.h --- */
 
@@ -171,9 +173,51 @@ os_region_create(uint32_t no, uint32_t generation, uint64_t size, void **base)
 	return 0;
 }
 
+/* The program's own memory is where it is, and so is what it is. */
+int
+os_memory_identify(void *caller, uint64_t where, uint64_t size, uint64_t id[3], char *why, size_t why_size)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), at;
+	char byte;
+
+	if (where == 0 || where % page != 0 || where + size < where) {
+		snprintf(why, why_size, "external memory at %#llx: it must begin with a page", (unsigned long long)where);
+		return where == 0 ? -EFAULT : -EINVAL;
+	}
+	for (at = where; at < where + size; at += page)
+		if (os_copy_from_caller(&byte, at, 1) != 0 || copy_out(NULL, at, &byte, 1) != 0) {
+			snprintf(why, why_size, "external memory: what is at %#llx cannot be read and written", (unsigned long long)at);
+			return -EFAULT;
+		}
+	id[0] = id[1] = 0;
+	id[2] = where;
+	return 0;
+}
+
+int
+os_region_adopt(void *caller, uint32_t no, uint32_t generation, uint64_t where, uint64_t size, uint32_t *failed, void **base, char *why,
+	size_t why_size)
+{
+	if (no >= REGIONS || allocation_fails()) {
+		snprintf(why, why_size, "no room for one more region");
+		return -ENOMEM;
+	}
+	host.region[no].base = *base = (void *)(uintptr_t)where;
+	host.region[no].size = 0;
+	return 0;
+}
+
+bool
+os_region_intact(uint32_t no)
+{
+	return host.hooks.region_intact == NULL || host.hooks.region_intact(no);
+}
+
 void
 os_region_destroy(uint32_t no)
 {
+	if (host.region[no].size == 0)
+		return;
 	munmap((char *)host.region[no].base - GUARD, host.region[no].size + 2 * GUARD);
 	host.space += host.region[no].size;
 }
@@ -187,7 +231,7 @@ os_region_space(void)
 bool
 os_region_ready(const struct region *r)
 {
-	return host.hooks.region_ready == NULL || host.hooks.region_ready(r);
+	return load_relaxed(&r->failed) == 0 && (host.hooks.region_ready == NULL || host.hooks.region_ready(r));
 }
 
 uint32_t

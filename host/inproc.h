@@ -57,6 +57,8 @@ void inproc_clock_advance(uint32_t seconds);
 struct inproc_hooks {
 	/* The answer of os_region_ready(). */
 	bool (*region_ready)(const struct region *r);
+	/* The answer of os_region_intact(): is external memory still there? */
+	bool (*region_intact)(uint32_t no);
 	/* Before each copy from the caller's memory: a look at what others see in the middle of a sync. */
 	void (*copy_from_caller)(uint64_t src, size_t n);
 	/* If set, there are interfaces, all names that begin with "nic", of so many queues: moves their frames. */

@@ -47,6 +47,12 @@ sys_write(int fd, const void *buf, size_t n)
 	return sys_call6(SYS_write, fd, (long)buf, n, 0, 0, 0);
 }
 
+static inline long
+sys_pwrite(int fd, const void *buf, size_t n, off_t offset)
+{
+	return sys_call6(SYS_pwrite64, fd, (long)buf, n, offset, 0, 0);
+}
+
 static inline int
 sys_fcntl(int fd, int cmd, long arg)
 {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "../engine/os.h"
+#include "../host/cover.h"
 #include "../host/place.h"
 #include "../host/sys.h"
 #include "client_internal.h"
@@ -89,6 +90,7 @@ arena_unmap(void)
 	store_release(&client_arena.alive, NULL);
 	client_arena.root = NULL;
 	memset(mapped, 0, sizeof(mapped));
+	cover_clear(client_arena.base, client_arena.size);
 	sys_munmap((void *)(uintptr_t)client_arena.base, client_arena.size);
 }
 
@@ -162,34 +164,65 @@ client_region_fd(uint16_t type, const void *body, size_t size, struct proto_regi
 
 	message_fds_close(&fds);
 	/* The file must be as long as a mapping may be: touching what lies behind its end kills. */
-	if (n == sizeof(*r) && fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= r->size)
+	if (n == sizeof(*r) && fd >= 0 && fstat(fd, &st) == 0 && r->offset <= (uint64_t)st.st_size && r->size <= (uint64_t)st.st_size - r->offset)
 		return fd;
 	if (fd >= 0)
 		sys_close(fd);
 	return n < 0 ? n : -EPROTO;
 }
 
+/* Is what netmapd says of the region's place sane? *size: of the whole mapping. */
+static bool
+place_sane(const struct proto_region_reply *r, uint64_t *size)
+{
+	if (r->page == 0 || (r->page & (r->page - 1)) != 0 || r->size > client_arena.size || r->page > client_arena.size)
+		return false;
+	*size = (r->size + r->page - 1) & ~(r->page - 1);
+	return r->addr >= client_arena.base + client_arena.state && *size <= client_arena.size &&
+		r->addr - client_arena.base <= client_arena.size - *size;
+}
+
+/* Under the lock: of two threads the second finds what the first has done. */
+static int
+region_place(const struct region *region, uint32_t no, uint32_t generation, const struct proto_region_reply *r, uint64_t size, int fd)
+{
+	long p;
+
+	if (load_relaxed(&mapped[no]) == generation)
+		return 0;
+	cover_clear(r->addr, size);
+	p = sys_mmap((void *)(uintptr_t)r->addr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, (off_t)r->offset);
+	if (p < 0)
+		return (int)p;
+	sys_madvise((void *)(uintptr_t)r->addr, size, MADV_DONTDUMP);
+	/* The arena is netmapd's word: `failed` is where it says. */
+	if (region->external)
+		return cover_set(no, r->addr, size, (uint32_t *)(uintptr_t)&region->failed);
+	return 0;
+}
+
 /* Asks for the region's memory and maps it at its place. */
 static int
-region_map(uint32_t no, uint32_t generation)
+region_map(const struct region *region, uint32_t no, uint32_t generation)
 {
 	struct proto_region q = { .no = no, .generation = generation };
 	struct proto_region_reply r;
-	int fd = client_region_fd(PROTO_REGION, &q, sizeof(q), &r);
-	long p = -EPROTO;
+	struct client_guard g;
+	uint64_t size;
+	int fd = client_region_fd(PROTO_REGION, &q, sizeof(q), &r), err = -EPROTO;
 
 	if (fd < 0)
 		return fd;
-	if (r.no == no && r.generation == generation && r.addr >= client_arena.base + client_arena.state && r.size <= client_arena.size &&
-	    r.addr - client_arena.base <= client_arena.size - r.size)
-		p = sys_mmap((void *)(uintptr_t)r.addr, r.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
+	if (r.no == no && r.generation == generation && place_sane(&r, &size)) {
+		client_lock(CLIENT_LOCK_TABLES, &g);
+		err = region_place(region, no, generation, &r, size, fd);
+		/* Threads that find the number find the memory. */
+		if (err == 0)
+			store_release(&mapped[no], generation);
+		client_unlock(CLIENT_LOCK_TABLES, &g);
+	}
 	sys_close(fd);
-	if (p < 0)
-		return (int)p;
-	sys_madvise((void *)(uintptr_t)r.addr, r.size, MADV_DONTDUMP);
-	/* Threads that find the number find the memory. */
-	store_release(&mapped[no], generation);
-	return 0;
+	return err;
 }
 
 bool
@@ -197,9 +230,9 @@ os_region_ready(const struct region *r)
 {
 	uint32_t no = r->no, generation = r->generation;
 
-	if (unlikely(no >= REGION_NUMBERS || generation == 0))
+	if (unlikely(no >= REGION_NUMBERS || generation == 0 || load_relaxed(&r->failed) != 0))
 		return false;
 	if (likely(load_acquire(&mapped[no]) == generation))
 		return true;
-	return region_map(no, generation) == 0;
+	return region_map(r, no, generation) == 0;
 }

@@ -169,7 +169,24 @@ bool client_kloop_request(struct client_session *s, struct request_msg *msg, int
 /* After netmapd has accepted the CSB option. When that fails with `undo`, the session is not registered any more. */
 int client_csb_enable(struct client_session *s, uint64_t atok, uint64_t ktoa, bool undo);
 
+/* --- client_extmem.c --- */
+
+struct client_memory {
+	uint64_t addr, end;		/* whole pages */
+	int fd;				/* the file behind them */
+	uint64_t offset;		/* where in it they begin */
+	bool moved;			/* into that file, which is new */
+};
+
+/* Finds the file behind [addr, addr + size) of this process; private memory is moved into one. 0, or -errno with client_why. */
+int client_memory_open(uint64_t addr, uint64_t size, struct client_memory *m);
+/* What was moved for a request that was not granted goes back. */
+void client_memory_close(const struct client_memory *m, bool granted);
+
 /* --- client_mmap.c, client_thread.c, client_nic.c --- */
+
+/* Maps a file in the place of [addr, addr + size), whole pages, and keeps a duplicate of its descriptor as long as that is mapped. 0 or -errno. */
+int client_mmap_over(uint64_t addr, uint64_t size, int fd);
 
 void client_threads_forked(void);
 /* The calling thread's entry in the actor table; NULL with *err set. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The program's own mappings of regions. Each holds a duplicate of the descriptor, so that the session outlives close() as long as its memory is
- * mapped, in whatever process.
+ * mapped, in whatever process. And memory of the program's that was moved into a file (client_extmem.c), whose descriptor is held for the next time that
+ * it is given.
  */
 #include <errno.h>
 #include <sys/auxv.h>
@@ -14,8 +15,8 @@
 
 struct mapping {
 	uintptr_t from, to;
-	int fd;				/* duplicate of the session's descriptor */
-	struct client_session *session;	/* counted */
+	int fd;				/* duplicate of the session's descriptor, or of the file's */
+	struct client_session *session;	/* counted; NULL: memory of the program's that was moved into a file */
 	struct mapping *next;
 };
 
@@ -83,7 +84,7 @@ mapping_add(struct client_session *s, int fd, uintptr_t from, uintptr_t to)
 		spare_give(m);
 		return copy;
 	}
-	*m = (struct mapping){ .from = from, .to = to, .fd = copy, .session = client_get(s), .next = mappings.list };
+	*m = (struct mapping){ .from = from, .to = to, .fd = copy, .session = s != NULL ? client_get(s) : NULL, .next = mappings.list };
 	mappings.list = m;
 	atomic_inc(&mappings.count);
 	return 0;
@@ -106,13 +107,13 @@ client_mmap(struct client_session *s, int fd, void *addr, size_t length, int pro
 	memory = client_region_fd(PROTO_MMAP, &q, sizeof(q), &r);
 	if (memory < 0)
 		return memory;
-	if ((uint64_t)offset > r.size || length > r.size - (uint64_t)offset) {
+	if ((uint64_t)offset > r.size || length > r.size - (uint64_t)offset || r.offset > INT64_MAX - (uint64_t)offset) {
 		sys_close(memory);
 		return -EINVAL;
 	}
 	/* Locked from before the mapping is there: an munmap of it by another thread finds the record. */
 	client_lock(CLIENT_LOCK_TABLES, &g);
-	p = sys_mmap(addr, length, prot, flags, memory, offset);
+	p = sys_mmap(addr, length, prot, flags, memory, offset + (off_t)r.offset);
 	err = p < 0 && p > -4096 ? (int)p : 0;
 	if (err == 0) {
 		sys_madvise((void *)p, length, MADV_DONTDUMP);
@@ -123,6 +124,26 @@ client_mmap(struct client_session *s, int fd, void *addr, size_t length, int pro
 	client_unlock(CLIENT_LOCK_TABLES, &g);
 	sys_close(memory);
 	*out = (void *)p;
+	return err;
+}
+
+int
+client_mmap_over(uint64_t addr, uint64_t size, int fd)
+{
+	struct client_guard g;
+	long p;
+	int err;
+
+	client_process_enter();
+	client_lock(CLIENT_LOCK_TABLES, &g);
+	err = mapping_add(NULL, fd, addr, addr + size);
+	if (err == 0) {
+		p = sys_mmap((void *)(uintptr_t)addr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+		err = p < 0 && p > -4096 ? (int)p : 0;
+	}
+	client_unlock(CLIENT_LOCK_TABLES, &g);
+	if (err != 0)
+		client_unmapped((void *)(uintptr_t)addr, size);
 	return err;
 }
 
@@ -168,7 +189,8 @@ client_unmapped(const void *addr, size_t length)
 	while ((m = gone) != NULL) {
 		gone = m->next;
 		client_fd_close(m->fd);
-		client_put(m->session);
+		if (m->session != NULL)
+			client_put(m->session);
 		client_lock(CLIENT_LOCK_TABLES, &g);
 		spare_give(m);
 		client_unlock(CLIENT_LOCK_TABLES, &g);

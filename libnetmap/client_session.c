@@ -267,7 +267,7 @@ io_copy_out(void *ctx, uint64_t dst, const void *src, size_t n)
 
 /* Sends the gathered request and takes the reply into the same message. */
 static int
-request_exchange(struct client_session *s, struct request *r)
+request_exchange(struct client_session *s, struct request *r, const struct message_fds *fds)
 {
 	struct {
 		struct proto_request q;
@@ -278,6 +278,7 @@ request_exchange(struct client_session *s, struct request *r)
 		.type = PROTO_REQUEST,
 		.body = &m.q,
 		.body_size = offsetof(struct proto_request, msg) + r->len,
+		.out = fds,
 		.reply = &m.a,
 		.reply_size = size,
 		.error_size = &error_size,
@@ -297,13 +298,39 @@ request_exchange(struct client_session *s, struct request *r)
 	return n < 0 ? n : 0;
 }
 
-/* By netmapd; what it cannot do, since it does not see the program's memory, follows here. */
+/* With the file of the memory that a program gives, if it does: in the message its address is its offset there. */
+static int
+request_send(struct client_session *s, struct request *r)
+{
+	struct nmreq_opt_extmem *ext = request_extmem(&r->msg);
+	struct client_memory memory;
+	struct message_fds fds;
+	uint64_t addr;
+	int err;
+
+	if (ext == NULL)
+		return request_exchange(s, r, NULL);
+	addr = ext->nro_usrptr;
+	err = client_memory_open(addr, ext->nro_info.nr_memsize, &memory);
+	if (err != 0) {
+		ext->nro_opt.nro_status = (uint32_t)-err;
+		return err;
+	}
+	fds = (struct message_fds){ .n = 1, .fd = { memory.fd } };
+	ext->nro_usrptr = memory.offset;
+	err = request_exchange(s, r, &fds);
+	ext->nro_usrptr = addr;
+	client_memory_close(&memory, err == 0);
+	return err;
+}
+
+/* By netmapd; what it cannot do, since it does not see the program's memory, is done here. */
 static int
 request_serve(struct client_session *s, struct request *r)
 {
 	struct nmreq_opt_csb *csb = csb_option(&r->msg);
 	uint64_t atok = csb != NULL ? csb->csb_atok : 0, ktoa = csb != NULL ? csb->csb_ktoa : 0;
-	int err = client_session_usable(s) ? request_exchange(s, r) : -EIO;
+	int err = client_session_usable(s) ? request_send(s, r) : -EIO;
 
 	if (err != 0 || csb == NULL)
 		return err;

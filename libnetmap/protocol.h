@@ -98,6 +98,7 @@ struct proto_session_reply {
 	uint32_t binding_id;	/* of that binding while the session is open: it is used again with another one */
 };
 
+/* A REGISTER with the EXTMEM option carries the descriptor of a file: nro_usrptr is the offset in it where the memory begins. */
 struct proto_request {
 	uint32_t session;
 	uint32_t reserved;
@@ -118,6 +119,8 @@ struct proto_region {
 struct proto_region_reply {
 	uint64_t addr;		/* place in the arena */
 	uint64_t size;
+	uint64_t offset;	/* in the file: 0, but for external memory */
+	uint64_t page;		/* bytes: mappings of the file are multiples of it */
 	uint32_t no;
 	uint32_t generation;
 };

@@ -140,6 +140,15 @@ arena_state_fd(void)
 	return arena.fd;
 }
 
+bool
+arena_owns(const struct stat *st)
+{
+	struct stat own;
+
+	/* All memfds lie on one file system. */
+	return fstat(arena.fd, &own) == 0 && st->st_dev == own.st_dev && (st->st_ino == own.st_ino || regions_own(st->st_ino));
+}
+
 void
 arena_trim(void)
 {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* Reserves the addresses and makes the state memory. On failure -errno, with a sentence in text. */
 int arena_open(char *text, size_t text_size);
@@ -23,7 +24,11 @@ int arena_state_fd(void);
 struct arena_region {
 	uint64_t addr;			/* in the arena */
 	uint64_t size;			/* bytes */
+	uint64_t offset;		/* in the file; 0, but for external memory */
+	uint64_t page;			/* bytes: the mapping is a multiple of it */
+	uint64_t ino;			/* of the file */
 	uint32_t generation;
+	bool external;			/* a program's file */
 	int fd;				/* stays the arena's */
 };
 
@@ -33,12 +38,20 @@ const struct arena_region *arena_region(uint32_t no);
 /* Lets go of pages that netmapd has touched: their contents stay, but they no longer count as its memory. */
 void arena_trim(void);
 
-/* --- used by arena.c and regions.c --- */
+/* Is the file one of netmapd's own? */
+bool arena_owns(const struct stat *st);
+
+/* --- used by arena.c, regions.c and extmem.c --- */
+
+/* Takes the descriptor over, if it succeeds. r: all but addr. *base: the address. 0 or -errno, with errno's meaning. */
+int region_add(uint32_t no, struct arena_region *r, void **base);
+
 
 /* A memfd of `size` bytes that nobody else can open by name (mode 0600), sealed. -errno. */
 int arena_memfd(const char *name, uint64_t size, unsigned seals);
 int regions_init(uint64_t base, uint64_t size, uint64_t page);
 void regions_fini(void);
 void regions_trim(void);
+bool regions_own(uint64_t ino);
 
 #endif /* NETMAPD_ARENA_H */

@@ -225,11 +225,17 @@ request(const struct message *m)
 	if (err == -EPROTO)
 		return -EPROTO;
 	memset(&r.why, 0, sizeof(r.why));
+	/* The file goes along with the option, and with nothing else. */
+	if (m->fds->n != (err == 0 && request_extmem(&q->msg) != NULL))
+		return -EPROTO;
 	s = sessions_find(q->session);
-	if (s == NULL)
+	if (s == NULL) {
 		err = -ENXIO;
-	else if (err == 0)
+	} else if (err == 0) {
+		s->memory = m->fds->n > 0 ? m->fds->fd[0] : -1;
 		err = session_request(s->engine, s, &q->msg, &r.why);
+		s->memory = -1;
+	}
 	if (err != 0)
 		os_log(OS_LOG_DEBUG, "process %d, session %u, \"%.64s\", request %u: %s%s%s", (int)process_pid(connection_process(m->from)),
 			q->session, q->msg.hdr.nr_name, q->msg.hdr.nr_reqtype, strerror(-err), r.why.text[0] != '\0' ? ": " : "", r.why.text);
@@ -246,7 +252,14 @@ region_reply(const struct message *m, uint32_t no, uint32_t generation)
 
 	if (a == NULL || a->generation != generation)
 		return reply_error(m, -ENXIO);
-	r = (struct proto_region_reply){ .addr = a->addr, .size = a->size, .no = no, .generation = generation };
+	r = (struct proto_region_reply){
+		.addr = a->addr,
+		.size = a->size,
+		.offset = a->offset,
+		.page = a->page,
+		.no = no,
+		.generation = generation,
+	};
 	return reply(m, &r, sizeof(r), a->fd);
 }
 
@@ -400,7 +413,7 @@ static const struct {
 	[PROTO_THREAD_EXIT] = { thread_exit, sizeof(struct proto_actor), 0, 0 },
 	[PROTO_OPEN] = { open_session, 0, 0, 1 },
 	[PROTO_ATTACH] = { attach, 0, 1, 1 },
-	[PROTO_REQUEST] = { request, VARIABLE, 0, 0 },
+	[PROTO_REQUEST] = { request, VARIABLE, 0, 1 },
 	[PROTO_REGION] = { region, sizeof(struct proto_region), 0, 0 },
 	[PROTO_MMAP] = { map_session, sizeof(struct proto_session), 0, 0 },
 	[PROTO_WAKE] = { wake, sizeof(struct proto_actor), 0, 0 },

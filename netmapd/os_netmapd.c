@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../engine/atomic.h"
 #include "../engine/os.h"
 #include "../engine/region.h"
 #include "arena.h"
@@ -39,7 +40,7 @@ os_format(char *buf, size_t size, const char *fmt, ...)
 bool
 os_region_ready(const struct region *r)
 {
-	return arena_region(r->no) != NULL;
+	return arena_region(r->no) != NULL && load_relaxed(&r->failed) == 0;
 }
 
 /* netmapd has no caller's memory: slots with addresses in them are synced by the processes that filled them. */

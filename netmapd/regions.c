@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The part of the arena that holds regions: a memfd each, at an address that is theirs while they live.
+ * The part of the arena that holds regions: a file each, at an address that is theirs while they live.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../engine/os.h"
+#include "../host/cover.h"
 #include "../host/place.h"
 #include "arena.h"
 
@@ -53,44 +54,50 @@ arena_region(uint32_t no)
 	return no < REGION_NUMBERS && regions.slot[no].size != 0 ? &regions.slot[no] : NULL;
 }
 
+static uint64_t
+align_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) & ~(to - 1);
+}
+
+static uint64_t
+mapping_size(const struct arena_region *r)
+{
+	return align_up(r->size, r->page);
+}
+
 void
 regions_trim(void)
 {
 	for (unsigned i = 0; i < regions.count; i++) {
 		const struct arena_region *r = &regions.slot[regions.order[i]];
 
-		madvise((void *)(uintptr_t)r->addr, r->size, MADV_DONTNEED);
+		madvise((void *)(uintptr_t)r->addr, mapping_size(r), MADV_DONTNEED);
 	}
 }
 
-/* What a region occupies, with the empty page behind it. */
+/* Where the next region can begin: behind this one and an empty page. */
 static uint64_t
-extent(uint64_t size)
+place_behind(const struct arena_region *r)
 {
-	return (size + regions.page + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+	return align_up(r->addr + mapping_size(r) + regions.page, ARENA_ALIGN);
 }
 
 /* First fit: the place in regions.order before which the new region stands, and its address. */
 static bool
-place_find(uint64_t need, unsigned *at, uint64_t *addr)
+place_find(struct arena_region *new, unsigned *at)
 {
-	uint64_t start = regions.base;
+	uint64_t align = new->page > ARENA_ALIGN ? new->page : ARENA_ALIGN, end = regions.base + regions.size;
 
-	for (unsigned i = 0; i < regions.count; i++) {
-		const struct arena_region *r = &regions.slot[regions.order[i]];
+	new->addr = align_up(regions.base, align);
+	for (*at = 0; *at < regions.count; ++*at) {
+		const struct arena_region *r = &regions.slot[regions.order[*at]];
 
-		if (r->addr - start >= need) {
-			*at = i;
-			*addr = start;
+		if (place_behind(new) <= r->addr)
 			return true;
-		}
-		start = r->addr + extent(r->size);
+		new->addr = align_up(place_behind(r), align);
 	}
-	if (regions.base + regions.size - start < need)
-		return false;
-	*at = regions.count;
-	*addr = start;
-	return true;
+	return new->addr < end && place_behind(new) <= end;
 }
 
 uint64_t
@@ -105,46 +112,71 @@ os_region_space(void)
 		if (hole > largest)
 			largest = hole;
 		if (r != NULL)
-			start = r->addr + extent(r->size);
+			start = place_behind(r);
 	}
 	return largest > ARENA_ALIGN ? largest - ARENA_ALIGN : 0;
+}
+
+/* Has no page twice, so also a huge one is had, or refused, now. */
+static int
+region_flags(const struct arena_region *r)
+{
+	return r->page > regions.page ? MAP_SHARED | MAP_FIXED : MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
+}
+
+int
+region_add(uint32_t no, struct arena_region *r, void **base)
+{
+	unsigned at;
+	void *p;
+
+	if (no >= REGION_NUMBERS || r->size == 0 || r->size > regions.size)
+		return -ENOMEM;
+	if (regions.slot[no].size != 0)
+		return -EEXIST;
+	if (!place_find(r, &at))
+		return -ENOMEM;
+	p = mmap((void *)(uintptr_t)r->addr, mapping_size(r), PROT_READ | PROT_WRITE, region_flags(r), r->fd, (off_t)r->offset);
+	if (p == MAP_FAILED)
+		return -errno;
+	madvise(p, mapping_size(r), MADV_DONTDUMP);
+	memmove(&regions.order[at + 1], &regions.order[at], (regions.count - at) * sizeof(regions.order[0]));
+	regions.order[at] = no;
+	regions.count++;
+	regions.slot[no] = *r;
+	*base = p;
+	return 0;
 }
 
 int
 os_region_create(uint32_t no, uint32_t generation, uint64_t size, void **base)
 {
-	struct arena_region *r;
+	struct arena_region r = { .size = align_up(size, regions.page), .page = regions.page, .generation = generation };
+	struct stat st;
 	char name[32];
-	uint64_t addr;
-	unsigned at;
-	void *p;
-	int fd, err;
+	int err;
 
-	if (no >= REGION_NUMBERS || size == 0 || size > regions.size)
-		return -ENOMEM;
-	r = &regions.slot[no];
-	if (r->size != 0)
-		return -EEXIST;
-	size = (size + regions.page - 1) & ~(regions.page - 1);
-	if (!place_find(extent(size), &at, &addr))
-		return -ENOMEM;
 	snprintf(name, sizeof(name), "netmap-region-%u", no);
-	fd = arena_memfd(name, size, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	if (fd < 0)
-		return fd;
-	p = mmap((void *)(uintptr_t)addr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
-	if (p == MAP_FAILED) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	madvise(p, size, MADV_DONTDUMP);
-	memmove(&regions.order[at + 1], &regions.order[at], (regions.count - at) * sizeof(regions.order[0]));
-	regions.order[at] = no;
-	regions.count++;
-	*r = (struct arena_region){ .addr = addr, .size = size, .generation = generation, .fd = fd };
-	*base = p;
-	return 0;
+	r.fd = arena_memfd(name, r.size, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	if (r.fd < 0)
+		return r.fd;
+	if (fstat(r.fd, &st) == 0)
+		r.ino = st.st_ino;
+	err = region_add(no, &r, base);
+	if (err != 0)
+		close(r.fd);
+	return err;
+}
+
+/* The addresses stay reserved. A failure leaves the old mapping, which the next region there replaces. */
+static void
+region_unmap(const struct arena_region *r)
+{
+	if (r->external)
+		cover_clear(r->addr, r->size);
+	if (mmap((void *)(uintptr_t)r->addr, mapping_size(r), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
+	    MAP_FAILED)
+		madvise((void *)(uintptr_t)r->addr, mapping_size(r), MADV_DONTDUMP);
 }
 
 void
@@ -160,13 +192,22 @@ os_region_destroy(uint32_t no)
 		at++;
 	regions.count--;
 	memmove(&regions.order[at], &regions.order[at + 1], (regions.count - at) * sizeof(regions.order[0]));
-	/* The addresses stay reserved. A failure leaves the old mapping, which the next region there replaces. */
-	if (mmap((void *)(uintptr_t)r->addr, r->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) !=
-	    MAP_FAILED)
-		madvise((void *)(uintptr_t)r->addr, r->size, MADV_DONTDUMP);
-	/* Clients may keep the file mapped at the old place for as long as they live: it must not hold memory. */
-	if (fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, r->size) != 0)
+	region_unmap(r);
+	/* Clients may keep the file mapped at the old place for as long as they live: it must not hold memory. What is a program's own stays as it is. */
+	if (!r->external && fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, r->size) != 0)
 		os_log(OS_LOG_WARNING, "memory of region %u cannot be given back: %s", no, strerror(errno));
 	close(r->fd);
 	memset(r, 0, sizeof(*r));
+}
+
+bool
+regions_own(uint64_t ino)
+{
+	for (unsigned i = 0; i < regions.count; i++) {
+		const struct arena_region *r = &regions.slot[regions.order[i]];
+
+		if (!r->external && r->ino == ino)
+			return true;
+	}
+	return false;
 }

@@ -132,6 +132,7 @@ sessions_open(int netns, struct open_session **out, int *app)
 		e->s.id = ++sessions.last_id;
 	while (e->s.id == 0 || sessions_find(e->s.id) != NULL);
 	e->s.netns = netns;
+	e->s.memory = -1;
 	e->next_id = sessions.by_id[e->s.id % BUCKETS];
 	sessions.by_id[e->s.id % BUCKETS] = e;
 	e->next_cookie = sessions.by_cookie[e->s.cookie % BUCKETS];

@@ -15,6 +15,7 @@ struct open_session {
 	uint64_t cookie;		/* SO_COOKIE of the application's end */
 	struct session *engine;
 	int netns;			/* the opener's network namespace; -1: netmapd's own */
+	int memory;			/* file of the memory that came with the request under way; -1: none */
 };
 
 /*

@@ -52,7 +52,7 @@ test_all_are_there(void **state)
 		{ "generic_rings", 1 }, { "generic_txqdisc", 1 }, { "ptnet_vnet_hdr", 1 }, { "ptnet_gso", 1 }, { "bridge_batch", 1024 },
 		{ "max_bridges", 8 }, { "default_pipes", 0 }, { "if_size", 1024 }, { "if_num", 100 }, { "ring_size", 36864 },
 		{ "ring_num", 200 }, { "buf_size", 2048 }, { "buf_num", 163840 }, { "priv_if_size", 1024 }, { "priv_if_num", 2 },
-		{ "priv_ring_size", 20480 }, { "priv_ring_num", 4 }, { "priv_buf_size", 2176 }, { "priv_buf_num", 4098 },
+		{ "priv_ring_size", 20480 }, { "priv_ring_num", 4 }, { "priv_buf_size", 2048 }, { "priv_buf_num", 4098 },
 		{ "if_curr_size", 0 }, { "if_curr_num", 0 }, { "ring_curr_size", 0 }, { "ring_curr_num", 0 }, { "buf_curr_size", 0 },
 		{ "buf_curr_num", 0 }, { "sink_delay_ns", 100 }, { "sink_num", 1 }, { "vale_age", 300 }, { "fdb_buckets", 1024 },
 	};
@@ -165,7 +165,7 @@ test_buffers(void **state)
 	end_expect(&b, 0, 2000, 2);
 	end_close(&a);
 	end_close(&b);
-	assert_int_equal(param_set("priv_buf_size", 2176, &why), 0);
+	assert_int_equal(param_set("priv_buf_size", 2048, &why), 0);
 }
 
 static uint32_t sequence;

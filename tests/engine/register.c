@@ -99,7 +99,7 @@ test_options(void **state)
 	end_open_bare(&e);
 	used = inproc_memory_used();
 	for (type = 1; type <= NETMAP_REQ_OPT_MAX + 1; type++) {
-		if (type == NETMAP_REQ_OPT_CSB || type == NETMAP_REQ_OPT_OFFSETS)
+		if (type == NETMAP_REQ_OPT_EXTMEM || type == NETMAP_REQ_OPT_CSB || type == NETMAP_REQ_OPT_OFFSETS)
 			continue;
 		memset(&o, 0, sizeof(o));
 		o.opt.nro_reqtype = type;

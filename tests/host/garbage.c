@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -271,6 +273,133 @@ threads(void)
 	expect_end(one);
 }
 
+/* --- files that are no memory --- */
+
+#define MEMORY	(12u << 20)
+
+/* REGISTER of vale0:m with the EXTMEM option, its memory `size` bytes from `offset` of that file (-1: none comes along). */
+static void
+put_memory(int sock, uint32_t session, int fd, uint64_t offset, uint64_t size)
+{
+	struct message_fds fds = { .n = fd >= 0, .fd = { fd } };
+	struct proto_request q = { .session = session };
+	struct nmreq_register reg = { .nr_mode = NR_REG_ALL_NIC };
+	struct nmreq_opt_extmem opt = { .nro_opt.nro_reqtype = NETMAP_REQ_OPT_EXTMEM, .nro_usrptr = offset, .nro_info.nr_memsize = size };
+
+	q.msg.len = REQUEST_MSG_MIN + sizeof(reg) + sizeof(opt);
+	q.msg.nopts = 1;
+	q.msg.body_size = sizeof(reg);
+	q.msg.hdr.nr_version = NETMAP_API;
+	q.msg.hdr.nr_reqtype = NETMAP_REQ_REGISTER;
+	memcpy(q.msg.hdr.nr_name, "vale0:m", 8);
+	memcpy(q.msg.data, &reg, sizeof(reg));
+	memcpy(q.msg.data + sizeof(reg), &opt, sizeof(opt));
+	put(sock, PROTO_REQUEST, &q, offsetof(struct proto_request, msg) + q.msg.len, &fds);
+}
+
+static uint32_t
+session_open(int sock, int *app)
+{
+	struct proto_session_reply r;
+	struct message_fds in;
+
+	put(sock, PROTO_OPEN, NULL, 0, NULL);
+	CHECK(get(sock, PROTO_OPEN, &r, sizeof(r), &in) == 0);
+	*app = message_fds_take(&in);
+	return r.session;
+}
+
+static int
+memory_try(int sock, uint32_t session, int fd, uint64_t offset, uint64_t size)
+{
+	put_memory(sock, session, fd, offset, size);
+	return get(sock, PROTO_REQUEST, NULL, offsetof(struct proto_request_reply, msg) + REQUEST_MSG_MIN + sizeof(struct nmreq_register) +
+		sizeof(struct nmreq_opt_extmem), NULL);
+}
+
+static int
+memory_file(unsigned flags, off_t size)
+{
+	int fd = memfd_create("memory", MFD_CLOEXEC | flags);
+
+	CHECK(fd >= 0 && ftruncate(fd, size) == 0);
+	return fd;
+}
+
+static void
+memory_refused(void)
+{
+	struct proto_hello hello = { .layout = ARENA_LAYOUT };
+	struct proto_hello_reply hr;
+	char name[64];
+	struct message_fds state;
+	int sock = dial(), app, fd = memory_file(MFD_ALLOW_SEALING, MEMORY), other, pair[2];
+	uint32_t session;
+
+	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
+	CHECK(get(sock, PROTO_HELLO, &hr, sizeof(hr), &state) == 0 && state.n == 1);
+	session = session_open(sock, &app);
+	/* No file at all, of the kinds that there are. */
+	other = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
+	close(other);
+	other = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
+	close(other);
+	CHECK(pipe(pair) == 0);
+	CHECK(memory_try(sock, session, pair[1], 0, MEMORY) == EINVAL);
+	CHECK(memory_try(sock, session, sock, 0, MEMORY) == EINVAL);
+	other = eventfd(0, EFD_CLOEXEC);
+	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
+	close(other);
+	other = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CHECK(memory_try(sock, session, other, 0, 4096) == EINVAL);
+	close(other);
+	/* Nothing that can be written. */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	other = open(name, O_RDONLY | O_CLOEXEC);
+	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
+	close(other);
+	other = open(name, O_PATH | O_CLOEXEC);
+	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
+	close(other);
+	other = memory_file(MFD_ALLOW_SEALING, MEMORY);
+	CHECK(fcntl(other, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
+	close(other);
+	/* netmapd's own memory. */
+	CHECK(memory_try(sock, session, state.fd[0], 0, 4096) == EINVAL);
+	message_fds_close(&state);
+	/* Places that are not there, or not in whole pages; sums that overflow. */
+	CHECK(memory_try(sock, session, fd, 1, MEMORY - 4096) == EINVAL);
+	CHECK(memory_try(sock, session, fd, 4096, MEMORY) == EFAULT);
+	CHECK(memory_try(sock, session, fd, MEMORY + 4096, 4096) == EFAULT);
+	CHECK(memory_try(sock, session, fd, UINT64_MAX - 4095, 8192) == EFAULT);
+	CHECK(memory_try(sock, session, fd, UINT64_MAX / 2 + 1, MEMORY) == EFAULT);
+	CHECK(memory_try(sock, session, fd, 0, 0) == EINVAL);
+	CHECK(memory_try(sock, session, fd, 0, UINT64_MAX) == EINVAL);
+	CHECK(memory_try(sock, session, fd, 4096, UINT64_MAX - 4095) == EINVAL);
+	CHECK(memory_try(sock, session, fd, 0, UINT64_C(0xfff00000)) == EFAULT);
+	CHECK(memory_try(sock, session, fd, 0, 4096) == ENOMEM);
+	/* The connection still works, for good memory too, and the seal is there. */
+	CHECK(memory_try(sock, 0xfffffff0, fd, 0, MEMORY) == ENXIO);
+	CHECK(memory_try(sock, session, fd, 0, MEMORY) == 0);
+	CHECK(ftruncate(fd, 0) != 0 && errno == EPERM);
+	CHECK(memory_try(sock, session, fd, 0, MEMORY) == EBUSY);
+	close(app);
+	session = session_open(sock, &app);
+	CHECK(memory_try(sock, session, fd, 0, MEMORY) == 0);
+	close(app);
+	/* An option without a file. */
+	session = session_open(sock, &app);
+	put_memory(sock, session, -1, 0, MEMORY);
+	expect_end(sock);
+	close(app);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 /* Messages with a right header and random contents; whatever the answers are, netmapd stays. */
 static void
 random_messages(void)
@@ -320,6 +449,7 @@ main(void)
 		greeted_bad();
 		greeted_unknown();
 		threads();
+		memory_refused();
 		random_messages();
 		_exit(0);
 	}
