@@ -15,7 +15,6 @@
 #include "sync.h"
 
 #define PAGE			4096u
-#define OBJECT_ALIGN		64u
 #define RING_HEADER		256u			/* sizeof(struct netmap_ring) */
 #define PIPE_RINGS		4u			/* of a pipe with one ring in each direction */
 #define HEADROOM		256u			/* where AF_XDP lets received data begin */
@@ -24,12 +23,13 @@
 
 static const struct {
 	const char *name;
-	uint32_t min, max;		/* bytes of an object */
+	uint32_t min, max, align;	/* bytes of an object */
 } limits[POOLS] = {
-	[POOL_IF] = { "netmap_if object", 64, 4096 },
-	[POOL_RING] = { "ring object", 64, 131072 },
+	[POOL_IF] = { "netmap_if object", 64, 4096, 64 },
+	/* struct netmap_ring wants it so. */
+	[POOL_RING] = { "ring object", 64, 131072, 128 },
 	/* What the 16 bits of a slot's length can tell. */
-	[POOL_BUF] = { "buffer", 64, 65472 },
+	[POOL_BUF] = { "buffer", 64, 65472, 64 },
 };
 
 static uint64_t
@@ -110,21 +110,30 @@ objects_choose(struct region *r, const struct region_memory *m, const struct reg
 				size, limits[i].min, limits[i].max);
 			return -EINVAL;
 		}
-		r->pool[i].obj_size = (uint32_t)round_up(size, OBJECT_ALIGN);
+		r->pool[i].obj_size = (uint32_t)round_up(size, limits[i].align);
 		r->pool[i].obj_total = m->pool[i].obj_total != 0 ? m->pool[i].obj_total : count_default(i, need, r->pool[i].obj_size);
 	}
 	return 0;
 }
 
 /*
- * Pools begin on pages, and have as many objects as fit before the next one: the last one all that is left. Room in front of the buffers makes them
- * fit for AF_XDP, if there is some.
+ * Can AF_XDP use the buffers, if there is room in front of them? It also takes a stock of its own: with few buffers an interface is better off without.
  */
+static bool
+fit_for_xdp(const struct region *r, uint64_t offset, const struct region_need *need)
+{
+	uint32_t size = r->pool[POOL_BUF].obj_size;
+
+	return size >= HEADROOM_BUF_MIN && size <= PAGE && (size & (size - 1)) == 0 &&
+		r->size >= offset + HEADROOM + (uint64_t)size * ((uint64_t)need->slots + need->extra_bufs + 2);
+}
+
+/* Pools begin on pages, and have as many objects as fit before the next one: the last one all that is left. */
 static int
-pools_layout(struct region *r, struct why *why)
+pools_layout(struct region *r, const struct region_need *need, struct why *why)
 {
 	struct region_pool *bufs = &r->pool[POOL_BUF];
-	uint64_t offset = 0, need;
+	uint64_t offset = 0, total;
 	unsigned i;
 
 	for (i = 0; i < POOL_BUF; i++) {
@@ -134,17 +143,16 @@ pools_layout(struct region *r, struct why *why)
 		r->pool[i].obj_total = (uint32_t)(bytes / r->pool[i].obj_size);
 		offset += bytes;
 	}
-	need = offset + (uint64_t)bufs->obj_size * bufs->obj_total;
-	if (need > r->size) {
+	total = offset + (uint64_t)bufs->obj_size * bufs->obj_total;
+	if (total > r->size) {
 		os_format(why->text, sizeof(why->text),
 			"external memory of %llu bytes, %llu are needed for %u netmap_ifs of %u bytes, %u rings of %u and %u buffers of %u; "
-			"give more, or say how few will do (if-num, ring-num, buf-num)", (unsigned long long)r->size, (unsigned long long)need,
+			"give more, or say how few will do (if-num, ring-num, buf-num)", (unsigned long long)r->size, (unsigned long long)total,
 			r->pool[POOL_IF].obj_total, r->pool[POOL_IF].obj_size, r->pool[POOL_RING].obj_total, r->pool[POOL_RING].obj_size,
 			bufs->obj_total, bufs->obj_size);
 		return -ENOMEM;
 	}
-	if (bufs->obj_size >= HEADROOM_BUF_MIN && bufs->obj_size <= PAGE && (bufs->obj_size & (bufs->obj_size - 1)) == 0 &&
-	    need + HEADROOM <= r->size)
+	if (total + HEADROOM <= r->size && fit_for_xdp(r, offset, need))
 		r->headroom = HEADROOM;
 	bufs->offset = offset + r->headroom;
 	bufs->obj_total = (uint32_t)((r->size - bufs->offset) / bufs->obj_size);
@@ -192,7 +200,7 @@ extmem_region(const struct region_memory *m, const struct region_need *need, con
 	bytes_copy(r->memory_id, m->id, sizeof(r->memory_id));
 	error = objects_choose(r, m, need, why);
 	if (error == 0)
-		error = pools_layout(r, why);
+		error = pools_layout(r, need, why);
 	if (error != 0) {
 		os_shared_free(r, sizeof(*r));
 		return option_result(m, error);

@@ -10,19 +10,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "end.h"
 
 #define STEPS		20000u
 #define ENDS		24u
+#define MEMORY		(36u << 20)		/* that programs give */
 #define WATCHDOG	100u
 
 static struct end good[2];
 static struct end e[ENDS];
 static bool open_now[ENDS];
 static uint64_t seed;
-static uint32_t seq, granted, refused;
+static uint32_t seq, granted, refused, granted_external;
+static char *memory;
 
 static uint32_t
 below(uint32_t n)
@@ -83,6 +86,58 @@ random_register(struct nmreq_register *reg)
 	}
 }
 
+/* Mostly memory in which something fits, at one of a few places, so that the same is given again; or anything. */
+static void
+random_extmem(struct nmreq_opt_extmem *opt)
+{
+	static const uint32_t size[] = { 0, 0, 0, 64, 1000, 2048, 4096, 20480, 65536, 1, UINT32_MAX };
+	static const uint32_t num[] = { 0, 0, 3, 20, 100, 1000, 5000, UINT32_MAX };
+	struct nmreq_pools_info *info = &opt->nro_info;
+
+	memset(opt, 0, sizeof(*opt));
+	opt->nro_opt.nro_reqtype = NETMAP_REQ_OPT_EXTMEM;
+	opt->nro_usrptr = (uintptr_t)memory + (uint64_t)below(3) * (MEMORY / 3);
+	info->nr_memsize = below(5) ? MEMORY / 3 : below(MEMORY);
+	if (below(20) == 0)
+		opt->nro_usrptr = below(2) ? random_next(&seed) : opt->nro_usrptr + below(10000);
+	if (below(20) == 0)
+		info->nr_memsize = random_next(&seed) >> below(64);
+	info->nr_if_pool_objsize = below(5) ? 0 : size[below(11)];
+	info->nr_if_pool_objtotal = below(5) ? 0 : num[below(8)];
+	info->nr_ring_pool_objsize = below(5) ? 0 : size[below(11)];
+	info->nr_ring_pool_objtotal = below(5) ? 0 : num[below(8)];
+	info->nr_buf_pool_objsize = below(5) ? 0 : size[below(11)];
+	info->nr_buf_pool_objtotal = below(5) ? 0 : num[below(7)];
+}
+
+/* end_try() with that option, which may be NULL, and that many allocations before they fail. */
+static int
+register_try(struct end *end, const char *name, const struct nmreq_register *want, struct nmreq_opt_extmem *opt, long fail_after)
+{
+	struct nmreq_header hdr = { .nr_version = NETMAP_API, .nr_reqtype = NETMAP_REQ_REGISTER, .nr_options = (uintptr_t)opt };
+	int error;
+
+	if (opt == NULL) {
+		inproc_fail_after(fail_after);
+		return end_try(end, name, want);
+	}
+	end_open_bare(end);
+	inproc_fail_after(fail_after);
+	end->reg = *want;
+	hdr.nr_body = (uintptr_t)&end->reg;
+	memcpy(hdr.nr_name, name, sizeof(hdr.nr_name));
+	error = inproc_ioctl(&end->fd, NIOCCTRL, &hdr);
+	if (error != 0) {
+		end_close(end);
+		return error;
+	}
+	granted_external++;
+	check(opt->nro_opt.nro_status == 0 && (char *)inproc_memory(&end->fd) == (char *)(uintptr_t)opt->nro_usrptr);
+	check(end->reg.nr_memsize == opt->nro_info.nr_memsize);
+	end->nifp = (struct netmap_if *)(void *)((char *)inproc_memory(&end->fd) + end->reg.nr_offset);
+	return 0;
+}
+
 /* --- what came of it --- */
 
 static void
@@ -129,21 +184,24 @@ static void
 step_open(uint32_t i)
 {
 	char name[NETMAP_REQ_IFNAMSIZ];
+	struct nmreq_opt_extmem opt;
 	struct nmreq_register want;
+	bool external = below(6) == 0;
 	uint64_t used = inproc_memory_used();
 	int error;
 
+	memset(name, 0, sizeof(name));
 	random_name(name);
 	random_register(&want);
-	if (below(8) == 0)
-		inproc_fail_after(below(40));
-	error = end_try(&e[i], name, &want);
+	if (external)
+		random_extmem(&opt);
+	error = register_try(&e[i], name, &want, external ? &opt : NULL, below(8) == 0 ? (long)below(40) : -1);
 	inproc_fail_after(-1);
 	reserve_again();
 	if (error != 0) {
 		refused++;
 		check(error == -EINVAL || error == -ENOMEM || error == -EBUSY || error == -ENXIO ||
-			error == -EOPNOTSUPP || error == -EIO);
+			error == -EOPNOTSUPP || error == -EIO || (external && error == -EFAULT));
 		check(inproc_memory_used() == used);
 		return;
 	}
@@ -288,6 +346,8 @@ main(int argc, char **argv)
 	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 	alarm(argc > 1 ? 0 : WATCHDOG);
 	check(engine_setup(NULL) == 0);
+	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(memory != MAP_FAILED);
 	end_open_slots(&good[0], "vale0:good0", 64);
 	end_open_slots(&good[1], "vale0:good1", 64);
 	end_send(&good[1], MAC_ALL, mac(2), 60, 0);
@@ -320,6 +380,6 @@ main(int argc, char **argv)
 	end_close(&good[0]);
 	end_close(&good[1]);
 	check(engine_teardown(NULL) == 0);
-	printf("%u registrations granted, %u refused, %u frames exchanged\n", granted, refused, seq);
-	return granted > 0 && refused > 0 ? 0 : 1;
+	printf("%u registrations granted, %u of them in external memory, %u refused, %u frames exchanged\n", granted, granted_external, refused, seq);
+	return granted > 0 && granted_external > 0 && refused > 0 ? 0 : 1;
 }
