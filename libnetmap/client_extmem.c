@@ -20,6 +20,10 @@
 #include "../host/sys.h"
 #include "client_internal.h"
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL	8u
+#endif
+
 /* A mapping, as /proc/self/maps has it. */
 struct vma {
 	uint64_t from, to, offset;
@@ -63,11 +67,18 @@ is_shared(const struct vma *v)
 	return v->perms[3] == 's';
 }
 
+/* The stack, or what the kernel put there. */
+static bool
+is_special(const struct vma *v)
+{
+	return v->path[0] == '[' && strncmp(v->path, "[heap", 5) != 0 && strncmp(v->path, "[anon", 5) != 0;
+}
+
 /* Does b go on where a ends, with what belongs to it? */
 static bool
 vma_follows(const struct vma *a, const struct vma *b)
 {
-	if (a->to != b->from || is_shared(a) != is_shared(b) || a->ino != b->ino || a->dev != b->dev)
+	if (is_special(b) || a->to != b->from || is_shared(a) != is_shared(b) || a->ino != b->ino || a->dev != b->dev)
 		return false;
 	return a->ino == 0 || b->offset == a->offset + (a->to - a->from);
 }
@@ -214,8 +225,11 @@ pages_copy(int fd, uint64_t addr, uint64_t end)
 static int
 memory_move(struct client_memory *m, uint64_t size)
 {
-	int fd = memfd_create("netmap-extmem", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
+	int fd = memfd_create("netmap-extmem", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), err;
 
+	/* Kernels before 6.3 do not know MFD_NOEXEC_SEAL. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("netmap-extmem", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return refuse(m->addr, size, -errno, "no memfd can be made to move it into");
 	err = fchmod(fd, 0600) != 0 || ftruncate(fd, (off_t)(m->end - m->addr)) != 0 ? -errno : pages_copy(fd, m->addr, m->end);
@@ -258,7 +272,7 @@ private_check(const struct vma *v, uint64_t addr, uint64_t end, uint64_t size)
 
 	if (v->ino != 0)
 		return refuse(addr, size, -EINVAL, "it is a private mapping of a file or of huge pages: map it MAP_SHARED");
-	if ((v->path[0] == '[' && strncmp(v->path, "[heap", 5) != 0 && strncmp(v->path, "[anon", 5) != 0) || (here >= addr && here < end))
+	if (is_special(v) || (here >= addr && here < end))
 		return refuse(addr, size, -EINVAL, "it is the program's stack or the kernel's: use mmap or a memfd");
 	return 0;
 }

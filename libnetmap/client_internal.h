@@ -2,7 +2,7 @@
 /*
  * What the files of the client share. Interfaces for others are in client.h.
  *
- * Locks: two, taken in this order, never across anything but calls to the kernel and to netmapd. All signals are blocked while a lock is held, so that
+ * Locks: three, taken in this order, never across anything but calls to the kernel and to netmapd. All signals are blocked while a lock is held, so that
  * a handler which calls in here never waits for its own thread. They lie on a page that a fork wipes: a child finds them free. The sync passes
  * take none.
  */
@@ -23,6 +23,7 @@ struct driver_map;
 /* --- client_lock.c: locks, and the process that they are of --- */
 
 enum client_lock {
+	CLIENT_LOCK_MEMORY,		/* what becomes of memory that the program gives: until netmapd has answered */
 	CLIENT_LOCK_CONNECTION,		/* connection, arena */
 	CLIENT_LOCK_TABLES,		/* sessions, mappings, interfaces */
 	CLIENT_LOCKS
@@ -178,7 +179,7 @@ struct client_memory {
 	bool moved;			/* into that file, which is new */
 };
 
-/* Finds the file behind [addr, addr + size) of this process; private memory is moved into one. 0, or -errno with client_why. */
+/* Finds the file behind [addr, addr + size) of this process; private memory is moved into one. Under the memory lock, as the next. 0, or -errno with client_why. */
 int client_memory_open(uint64_t addr, uint64_t size, struct client_memory *m);
 /* What was moved for a request that was not granted goes back. */
 void client_memory_close(const struct client_memory *m, bool granted);

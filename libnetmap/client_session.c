@@ -298,20 +298,15 @@ request_exchange(struct client_session *s, struct request *r, const struct messa
 	return n < 0 ? n : 0;
 }
 
-/* With the file of the memory that a program gives, if it does: in the message its address is its offset there. */
+/* With the file of the memory that a program gives: in the message its address is its offset there. */
 static int
-request_send(struct client_session *s, struct request *r)
+request_send_memory(struct client_session *s, struct request *r, struct nmreq_opt_extmem *ext)
 {
-	struct nmreq_opt_extmem *ext = request_extmem(&r->msg);
+	uint64_t addr = ext->nro_usrptr;
 	struct client_memory memory;
 	struct message_fds fds;
-	uint64_t addr;
-	int err;
+	int err = client_memory_open(addr, ext->nro_info.nr_memsize, &memory);
 
-	if (ext == NULL)
-		return request_exchange(s, r, NULL);
-	addr = ext->nro_usrptr;
-	err = client_memory_open(addr, ext->nro_info.nr_memsize, &memory);
 	if (err != 0) {
 		ext->nro_opt.nro_status = (uint32_t)-err;
 		return err;
@@ -321,6 +316,22 @@ request_send(struct client_session *s, struct request *r)
 	err = request_exchange(s, r, &fds);
 	ext->nro_usrptr = addr;
 	client_memory_close(&memory, err == 0);
+	return err;
+}
+
+static int
+request_send(struct client_session *s, struct request *r)
+{
+	struct nmreq_opt_extmem *ext = request_extmem(&r->msg);
+	struct client_guard g;
+	int err;
+
+	if (ext == NULL)
+		return request_exchange(s, r, NULL);
+	client_process_enter();
+	client_lock(CLIENT_LOCK_MEMORY, &g);
+	err = request_send_memory(s, r, ext);
+	client_unlock(CLIENT_LOCK_MEMORY, &g);
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <dirent.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -325,6 +326,85 @@ in_huge_pages(void)
 		ext_open(&a, vale("a"), mem, size);
 		exchange(&b, &a, 100);
 		ext_close(&a);
+	}
+	port_close(&b);
+}
+
+/* Its file has no name: only who may look at /proc/self/map_files finds it. */
+static void
+in_shared_anonymous_memory(void)
+{
+	char *mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct nmreq_opt_extmem opt;
+	struct port a, b;
+
+	check(mem != MAP_FAILED);
+	if (ext_try(&a, vale("a"), mem, SIZE, &opt) != 0) {
+		check(geteuid() != 0);
+		refused(mem, SIZE, EINVAL, "no descriptor or path");
+		return;
+	}
+	port_open(&b, vale("b"));
+	exchange(&a, &b, 100);
+	ext_close(&a);
+	port_close(&b);
+}
+
+/* Threads that give the same memory at the same time move it once. */
+#define THREADS	3		/* so many ports the usual number of rings is enough for */
+
+struct crowd {
+	char *mem;
+	pthread_barrier_t start;
+	char name[THREADS][NETMAP_REQ_IFNAMSIZ];
+	struct port port[THREADS];
+};
+
+struct crowd_member {
+	struct crowd *crowd;
+	unsigned i;
+};
+
+static void *
+crowd_run(void *arg)
+{
+	const struct crowd_member *m = arg;
+	struct crowd *c = m->crowd;
+
+	pthread_barrier_wait(&c->start);
+	ext_open(&c->port[m->i], c->name[m->i], c->mem, 2 * SIZE);
+	return NULL;
+}
+
+static void
+by_threads(void)
+{
+	static struct crowd c;
+	struct crowd_member m[THREADS];
+	pthread_t thread[THREADS];
+	struct port b;
+
+	port_open(&b, vale("b"));
+	for (unsigned turn = 0; turn < 20; turn++) {
+		c.mem = map_private(2 * SIZE);
+		pthread_barrier_init(&c.start, NULL, THREADS);
+		for (unsigned i = 0; i < THREADS; i++) {
+			char name[8];
+
+			snprintf(name, sizeof(name), "t%u", i);
+			strcpy(c.name[i], vale(name));
+			m[i] = (struct crowd_member){ &c, i };
+			check_eq(pthread_create(&thread[i], NULL, crowd_run, &m[i]), 0);
+		}
+		for (unsigned i = 0; i < THREADS; i++)
+			pthread_join(thread[i], NULL);
+		for (unsigned i = 0; i < THREADS; i++) {
+			check_eq(c.port[i].reg.nr_mem_id, c.port[0].reg.nr_mem_id);
+			exchange(&b, &c.port[i], 3);
+		}
+		for (unsigned i = 0; i < THREADS; i++)
+			ext_close(&c.port[i]);
+		check_ok(munmap(c.mem, 2 * SIZE));
 	}
 	port_close(&b);
 }
@@ -664,6 +744,37 @@ cut_short(void)
 	unlink(shm_path());
 }
 
+static void
+cut_run(void *arg)
+{
+	int fd = open(shm_path(), O_RDWR | O_CLOEXEC);
+
+	check_ok(fd);
+	sleep_ms(200);
+	check_ok(ftruncate(fd, PAGE));
+}
+
+/* Nobody touches it, and who sleeps hears of it all the same. */
+static void
+cut_while_asleep(void)
+{
+	int fd = shm_file(SIZE);
+	struct port a, b;
+	pid_t child;
+
+	port_open(&b, vale("b"));
+	ext_open(&a, vale("a"), map_shared(fd, SIZE), SIZE);
+	close(fd);
+	child = spawn(cut_run, NULL);
+	check((port_poll(&a, POLLIN, 10000) & POLLERR) != 0);
+	join(child);
+	check_errno(ioctl(a.fd, NIOCRXSYNC, NULL), EIO);
+	port_broadcast(&b);
+	ext_close(&a);
+	port_close(&b);
+	unlink(shm_path());
+}
+
 /* A file system that is full gives no page: to netmapd, which is the first to touch them. */
 static void
 file_system_full(void)
@@ -699,11 +810,14 @@ static const struct test_case cases[] = {
 	{ "in_private_memory", in_private_memory, 0, false },
 	{ "in_allocated_memory", in_allocated_memory, 0, false },
 	{ "in_huge_pages", in_huge_pages, 0, false },
+	{ "in_shared_anonymous_memory", in_shared_anonymous_memory, 0, false },
+	{ "by_threads", by_threads, 0, false },
 	{ "refusals", refusals, 0, false },
 	{ "echo", echo, 0, false },
 	{ "pipe_shared", pipe_shared, 0, false },
 	{ "owner_killed", owner_killed, 0, false },
 	{ "cut_short", cut_short, 40, false },
+	{ "cut_while_asleep", cut_while_asleep, 0, false },
 	{ "file_system_full", file_system_full, 0, false },
 };
 
