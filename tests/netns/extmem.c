@@ -42,9 +42,8 @@ failed(const char *what, int line)
 }
 
 static void
-end_open(struct end *e, const char *ifname, uint32_t buf_size, uint64_t size)
+memory_open(struct end *e, const char *ifname)
 {
-	struct nmreq_pools_info *info;
 	char name[64];
 
 	snprintf(name, sizeof(name), "/dev/shm/netmap-test-%d-%s", (int)getpid(), ifname);
@@ -52,6 +51,15 @@ end_open(struct end *e, const char *ifname, uint32_t buf_size, uint64_t size)
 	check(e->fd >= 0 && unlink(name) == 0 && ftruncate(e->fd, SIZE) == 0);
 	e->mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, e->fd, 0);
 	check(e->mem != MAP_FAILED);
+}
+
+static void
+end_open(struct end *e, const char *ifname, uint32_t buf_size, uint64_t size)
+{
+	struct nmreq_pools_info *info;
+	char name[64];
+
+	memory_open(e, ifname);
 	snprintf(name, sizeof(name), "netmap:%s", ifname);
 	e->d = nmport_prepare(name);
 	check(e->d != NULL && nmport_extmem(e->d, e->mem, size) == 0);
@@ -130,6 +138,76 @@ cut_short(const char *a, const char *b)
 	end_close(&ends[1]);
 }
 
+static void
+request(int fd, uint16_t type, const char *name, void *body)
+{
+	struct nmreq_header hdr = { .nr_version = NETMAP_API, .nr_reqtype = type, .nr_body = (uintptr_t)body };
+
+	snprintf(hdr.nr_name, sizeof(hdr.nr_name), "%s", name);
+	check(ioctl(fd, NIOCCTRL, &hdr) == 0);
+}
+
+static void
+burst(struct end *e)
+{
+	char frame[60];
+
+	frame_make(frame, 0, sizeof(frame));
+	for (unsigned i = 0; i < 500; i++)
+		check(nmport_inject(e->d, frame, sizeof(frame)) > 0);
+	check(ioctl(e->d->fd, NIOCTXSYNC, NULL) == 0);
+	for (unsigned i = 0; i < 20; i++) {
+		struct timespec ms = { .tv_nsec = 1000000 };
+
+		check(ioctl(e->d->fd, NIOCTXSYNC, NULL) == 0);
+		nanosleep(&ms, NULL);
+	}
+}
+
+/* The interface is on a switch, with its memory in a program's: netmapd's own threads move its frames. */
+static void
+cut_short_on_switch(const char *a, const char *b)
+{
+	struct nmreq_vale_attach attach = { .reg = { .nr_mode = NR_REG_ALL_NIC } };
+	struct nmreq_vale_detach detach = { 0 };
+	struct nmreq_pools_info *info;
+	struct end memory, sender;
+	struct nmport_d *listener;
+	char name[32];
+	time_t until = time(NULL) + 10;
+	int err = 0;
+
+	memory_open(&memory, "null");
+	memory.d = nmport_prepare("netmap:holder");
+	check(memory.d != NULL && nmport_extmem(memory.d, memory.mem, SIZE) == 0);
+	info = nmport_extmem_getinfo(memory.d);
+	info->nr_ring_pool_objtotal = 30;
+	info->nr_if_pool_objtotal = 10;
+	memory.d->reg.nr_mode = NR_REG_NULL;
+	check(nmport_open_desc(memory.d) == 0);
+	attach.reg.nr_mem_id = memory.d->reg.nr_mem_id;
+	snprintf(name, sizeof(name), "vale7:%s", a);
+	request(memory.d->fd, NETMAP_REQ_VALE_ATTACH, name, &attach);
+	end_open(&sender, b, 2048, SIZE);
+	listener = nmport_open("vale7:l");
+	check(listener != NULL);
+	burst(&sender);
+	check(ioctl(listener->fd, NIOCRXSYNC, NULL) == 0 && !nm_ring_empty(NETMAP_RXRING(listener->nifp, 0)));
+	check(ftruncate(memory.fd, 0) == 0);
+	while (err == 0) {
+		struct pollfd pfd = { .fd = memory.d->fd, .events = POLLIN };
+
+		burst(&sender);
+		/* A null port has no rings: the region is what one asks. */
+		err = poll(&pfd, 1, 1) == 1 && (pfd.revents & POLLERR) != 0;
+		check(time(NULL) < until);
+	}
+	request(listener->fd, NETMAP_REQ_VALE_DETACH, name, &detach);
+	nmport_close(listener);
+	end_close(&sender);
+	end_close(&memory);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -154,6 +232,7 @@ main(int argc, char **argv)
 		end_close(&b);
 	}
 	cut_short(argv[1], argv[2]);
+	cut_short_on_switch(argv[1], argv[2]);
 	/* The same netmapd, and the same interfaces. */
 	end_open(&a, argv[1], 2048, SIZE);
 	end_open(&b, argv[2], 2048, SIZE);
