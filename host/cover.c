@@ -23,13 +23,43 @@ map_private(uint64_t from, uint64_t size, int prot)
 	return sys_mmap((void *)(uintptr_t)from, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
+void
+cover_drop(uint32_t no)
+{
+	uint64_t from = covers[no].from, size = covers[no].size;
+
+	if (size == 0)
+		return;
+	map_private(from, size, PROT_NONE);
+	sys_madvise((void *)(uintptr_t)from, size, MADV_DONTDUMP);
+	store_relaxed(&covers[no].size, 0);
+	fault_drop();
+}
+
+void
+cover_clear(uint64_t from, uint64_t size)
+{
+	for (uint32_t i = 0; i < high; i++)
+		if (covers[i].from < from + size && from < covers[i].from + covers[i].size)
+			cover_drop(i);
+}
+
+uint32_t
+cover_next(uint32_t no)
+{
+	while (no < load_relaxed(&high) && load_relaxed(&covers[no].size) == 0)
+		no++;
+	return no < load_relaxed(&high) ? no : REGION_NUMBERS;
+}
+
 int
 cover_set(uint32_t no, uint64_t from, uint64_t size, uint32_t *failed)
 {
-	int err = load_relaxed(&covers[no].size) == 0 ? fault_hold() : 0;
+	int err = fault_hold();
 
 	if (err != 0)
 		return err;
+	cover_drop(no);
 	store_relaxed(&covers[no].from, from);
 	store_relaxed(&covers[no].failed, failed);
 	if (no >= high)
@@ -37,21 +67,6 @@ cover_set(uint32_t no, uint64_t from, uint64_t size, uint32_t *failed)
 	/* A handler that finds the size finds the rest. */
 	store_release(&covers[no].size, size);
 	return 0;
-}
-
-void
-cover_clear(uint64_t from, uint64_t size)
-{
-	for (uint32_t i = 0; i < high; i++) {
-		uint64_t there = covers[i].from, length = covers[i].size;
-
-		if (length == 0 || there >= from + size || from >= there + length)
-			continue;
-		map_private(there, length, PROT_NONE);
-		sys_madvise((void *)(uintptr_t)there, length, MADV_DONTDUMP);
-		store_relaxed(&covers[i].size, 0);
-		fault_drop();
-	}
 }
 
 bool

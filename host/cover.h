@@ -13,12 +13,15 @@
 #include <stdint.h>
 
 /*
- * [from, from + size) is the whole mapping of region `no`. `failed` must stay as long as the data path uses the region. 0 or -errno: no handler.
- * This and the next are called by one thread at a time.
+ * [from, from + size) is the whole mapping of region `no`; what that number had before is not in use any more. `failed` must stay as long as the data
+ * path uses the region. 0 or -errno: no handler. This and the next are called by one thread at a time.
  */
 int cover_set(uint32_t no, uint64_t from, uint64_t size, uint32_t *failed);
 /* No region of those that meet [from, from + size) is in use here any more: their mappings give way to reserved addresses. */
 void cover_clear(uint64_t from, uint64_t size);
+void cover_drop(uint32_t no);
+/* The first region from that number on that is covered; REGION_NUMBERS: none. */
+uint32_t cover_next(uint32_t no);
 
 /* The handler's part: true if the access can be repeated. (signal-safe) */
 bool cover_fault(uint64_t addr);

@@ -225,6 +225,34 @@ region_map(const struct region *region, uint32_t no, uint32_t generation)
 	return err;
 }
 
+/*
+ * External regions that are no more: a mapping would hold their memory, which is somebody's, as long as this process lives. Whoever comes to map
+ * another one looks after them.
+ */
+static void
+regions_tidy(void)
+{
+	struct proto_region q;
+	struct proto_region_reply r;
+	struct client_guard g;
+	int fd;
+
+	for (q.no = cover_next(0); q.no < REGION_NUMBERS; q.no = cover_next(q.no + 1)) {
+		q.generation = load_acquire(&mapped[q.no]);
+		fd = client_region_fd(PROTO_REGION, &q, sizeof(q), &r);
+		if (fd >= 0)
+			sys_close(fd);
+		if (fd != -ENXIO)
+			continue;
+		client_lock(CLIENT_LOCK_TABLES, &g);
+		if (load_relaxed(&mapped[q.no]) == q.generation) {
+			store_relaxed(&mapped[q.no], 0);
+			cover_drop(q.no);
+		}
+		client_unlock(CLIENT_LOCK_TABLES, &g);
+	}
+}
+
 bool
 os_region_ready(const struct region *r)
 {
@@ -234,5 +262,6 @@ os_region_ready(const struct region *r)
 		return false;
 	if (likely(load_acquire(&mapped[no]) == generation))
 		return true;
+	regions_tidy();
 	return region_map(r, no, generation) == 0;
 }

@@ -233,6 +233,8 @@ memory_move(struct client_memory *m, uint64_t size)
 	if (fd < 0)
 		return refuse(m->addr, size, -errno, "no memfd can be made to move it into");
 	err = fchmod(fd, 0600) != 0 || ftruncate(fd, (off_t)(m->end - m->addr)) != 0 ? -errno : pages_copy(fd, m->addr, m->end);
+	/* It is private: a record of an earlier file there is stale. */
+	client_unmapped((void *)(uintptr_t)m->addr, m->end - m->addr);
 	if (err == 0)
 		err = client_mmap_over(m->addr, m->end - m->addr, fd);
 	if (err != 0) {

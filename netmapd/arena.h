@@ -43,10 +43,8 @@ bool arena_owns(const struct stat *st);
 
 /* --- used by arena.c, regions.c and extmem.c --- */
 
-/* Takes the descriptor over, if it succeeds. r: all but addr. *base: the address. 0 or -errno, with errno's meaning. */
+/* Maps what *r describes, all but its address, which is found and returned in *base. Takes the descriptor over if it succeeds. 0 or -errno. */
 int region_add(uint32_t no, struct arena_region *r, void **base);
-
-
 /* A memfd of `size` bytes that nobody else can open by name (mode 0600), sealed. -errno. */
 int arena_memfd(const char *name, uint64_t size, unsigned seals);
 int regions_init(uint64_t base, uint64_t size, uint64_t page);

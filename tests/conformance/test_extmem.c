@@ -636,6 +636,65 @@ owner_killed(void)
 	unlink(shm_path());
 }
 
+/* Mappings of this process of others' memory. */
+static unsigned
+short_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[1024];
+	unsigned n = 0;
+
+	check(f != NULL);
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, "memfd:short-lived") != NULL;
+	fclose(f);
+	return n;
+}
+
+struct short_board {
+	_Atomic int ready, stop;
+};
+
+static void
+short_run(void *arg)
+{
+	struct short_board *board = arg;
+	int fd = memfd_create("short-lived", MFD_CLOEXEC);
+	char name[8];
+	struct port p;
+
+	check_ok(ftruncate(fd, SIZE));
+	snprintf(name, sizeof(name), "s%d", (int)getpid() % 1000);
+	ext_open(&p, vale(name), map_shared(fd, SIZE), SIZE);
+	board->ready++;
+	while (!board->stop)
+		sleep_ms(1);
+}
+
+/* Who sends to it maps it, too, and does not hold its memory when it is gone. */
+static void
+not_held(void)
+{
+	struct short_board *board = shared_memory(sizeof(*board));
+	pid_t child[3];
+	struct port p;
+
+	port_open(&p, vale("p"));
+	for (int turn = 0; turn < 3; turn++) {
+		board->ready = board->stop = 0;
+		for (int i = 0; i < 3 - turn; i++) {
+			child[i] = spawn(short_run, board);
+			wait_until(board->ready == i + 1, 10000);
+		}
+		port_broadcast(&p);
+		check_eq(short_mappings(), 3 - turn);
+		board->stop = 1;
+		for (int i = 0; i < 3 - turn; i++)
+			join(child[i]);
+	}
+	port_close(&p);
+}
+
 /* --- memory that is taken away --- */
 
 struct cut_board {
@@ -816,6 +875,7 @@ static const struct test_case cases[] = {
 	{ "echo", echo, 0, false },
 	{ "pipe_shared", pipe_shared, 0, false },
 	{ "owner_killed", owner_killed, 0, false },
+	{ "not_held", not_held, 0, false },
 	{ "cut_short", cut_short, 40, false },
 	{ "cut_while_asleep", cut_while_asleep, 0, false },
 	{ "file_system_full", file_system_full, 0, false },
