@@ -139,6 +139,11 @@ static int bufs_alloc(struct afxdp_port *a, struct driver_error *err)
 	const struct driver_memory *mem = memory_of(a);
 	uint32_t n = a->queues * bufs_of_queue(a), highest = 0;
 
+	if (mem->buf_left < n + a->queues * mem->ring_bufs)
+		return driver_fail(err, -EOPNOTSUPP,
+				   "%s: AF_XDP takes %u buffers for %u queues beside %u for rings, the memory region has %u "
+				   "left; give it more, or use fewer queues (ethtool -L %s)", a->port->info.name, n, a->queues,
+				   a->queues * mem->ring_bufs, mem->buf_left, a->port->info.name);
 	a->bufs = calloc(n, sizeof(*a->bufs));
 	if (!a->bufs)
 		return driver_fail(err, -ENOMEM, "%s: no memory for its record", a->port->info.name);

@@ -63,6 +63,8 @@ struct driver_memory {
 	uint32_t headroom;	/* DRIVER_HEADROOM or 0 */
 	uint32_t buf_size;	/* bytes */
 	uint32_t buf_total;	/* buffers 0 and 1 are nobody's */
+	uint32_t buf_left;	/* so many are free when the port is opened, less those for its host rings ... */
+	uint32_t ring_bufs;	/* ... and each queue's rings will take so many of them */
 	/* A buffer for the driver's own stock; 0: there is none left. NULL: no AF_XDP. */
 	uint32_t (*buf_alloc)(void *arg);
 	/* One of them back, or another one for it. 0: it was lost in the port's rings. */

@@ -117,20 +117,11 @@ objects_choose(struct region *r, const struct region_memory *m, const struct reg
 }
 
 /*
- * Can AF_XDP use the buffers, if there is room in front of them? It also takes a stock of its own: with few buffers an interface is better off without.
+ * Pools begin on pages, and have as many objects as fit before the next one: the last one all that is left. Room in front of buffers of such sizes makes
+ * them what devices can use by themselves.
  */
-static bool
-fit_for_xdp(const struct region *r, uint64_t offset, const struct region_need *need)
-{
-	uint32_t size = r->pool[POOL_BUF].obj_size;
-
-	return size >= HEADROOM_BUF_MIN && size <= PAGE && (size & (size - 1)) == 0 &&
-		r->size >= offset + HEADROOM + (uint64_t)size * ((uint64_t)need->slots + need->extra_bufs + 2);
-}
-
-/* Pools begin on pages, and have as many objects as fit before the next one: the last one all that is left. */
 static int
-pools_layout(struct region *r, const struct region_need *need, struct why *why)
+pools_layout(struct region *r, struct why *why)
 {
 	struct region_pool *bufs = &r->pool[POOL_BUF];
 	uint64_t offset = 0, total;
@@ -152,7 +143,8 @@ pools_layout(struct region *r, const struct region_need *need, struct why *why)
 			bufs->obj_total, bufs->obj_size);
 		return -ENOMEM;
 	}
-	if (total + HEADROOM <= r->size && fit_for_xdp(r, offset, need))
+	if (bufs->obj_size >= HEADROOM_BUF_MIN && bufs->obj_size <= PAGE && (bufs->obj_size & (bufs->obj_size - 1)) == 0 &&
+	    total + HEADROOM <= r->size)
 		r->headroom = HEADROOM;
 	bufs->offset = offset + r->headroom;
 	bufs->obj_total = (uint32_t)((r->size - bufs->offset) / bufs->obj_size);
@@ -200,7 +192,7 @@ extmem_region(const struct region_memory *m, const struct region_need *need, con
 	bytes_copy(r->memory_id, m->id, sizeof(r->memory_id));
 	error = objects_choose(r, m, need, why);
 	if (error == 0)
-		error = pools_layout(r, need, why);
+		error = pools_layout(r, why);
 	if (error != 0) {
 		os_shared_free(r, sizeof(*r));
 		return option_result(m, error);

@@ -73,16 +73,28 @@ memory_shared_free(void *region, void *p, size_t size)
 	os_shared_free(p, size);
 }
 
+static uint16_t
+host_rings(uint16_t want)
+{
+	if (want == 0)
+		return 1;
+	return want < DRIVER_QUEUES_MAX ? want : DRIVER_QUEUES_MAX;
+}
+
 static void
-memory_init(struct driver_memory *m, struct region *r)
+memory_init(struct driver_memory *m, struct region *r, const struct os_nic_params *params)
 {
 	const struct region_pool *bufs = &r->pool[POOL_BUF];
+	uint32_t slots = engine_params.generic_ringsize, left = region_bufs_left(r);
+	uint32_t host = (host_rings(params->host_tx) + (uint32_t)host_rings(params->host_rx)) * slots;
 
 	*m = (struct driver_memory){
 		.base = r->base + bufs->offset - r->headroom,
 		.headroom = r->headroom,
 		.buf_size = bufs->obj_size,
 		.buf_total = bufs->obj_total,
+		.buf_left = left > host ? left - host : 0,
+		.ring_bufs = 2 * slots,
 		.buf_alloc = memory_buf_alloc,
 		.buf_free = memory_buf_free,
 		.shared_alloc = memory_shared_alloc,
@@ -101,14 +113,6 @@ nic_release(void *obj)
 	os_shared_free(nic->shared, sizeof(*nic->shared));
 	region_put(nic->region);
 	free(nic);
-}
-
-static uint16_t
-host_rings(uint16_t want)
-{
-	if (want == 0)
-		return 1;
-	return want < DRIVER_QUEUES_MAX ? want : DRIVER_QUEUES_MAX;
 }
 
 static void
@@ -142,7 +146,7 @@ os_nic_open(void *caller, struct port *port, const struct os_nic_params *params,
 		snprintf(why, why_size, "port %s: no memory left for its driver", port->name);
 		goto err_memory;
 	}
-	memory_init(&nic->memory, port->region);
+	memory_init(&nic->memory, port->region, params);
 	wanted.memory = &nic->memory;
 	wanted.state_dir = server_dir();
 	if (engine_params.admode == ADMODE_NATIVE)

@@ -216,7 +216,7 @@ main(int argc, char **argv)
 		uint64_t size;
 	} kinds[] = {
 		{ 2048, SIZE }, { 4096, SIZE },
-		/* No unit of AF_XDP's; enough for the rings, but not for a stock of its own. */
+		/* No unit that devices like; enough for the rings, but not for a stock of AF_XDP's own. */
 		{ 3008, SIZE }, { 2048, 11u << 20 },
 	};
 	struct end a, b;

@@ -74,6 +74,7 @@ static void rig_layout(struct rig *g, uint32_t slots, uint32_t buf_size, uint32_
 		abort();
 	for (uint32_t i = g->buf_total - 1; i >= 2; i--)
 		g->free[g->nfree++] = i;
+	g->memory.buf_left = g->nfree;
 }
 
 static int rig_try_behind(struct rig *g, const char *ifname, uint32_t slots, uint32_t buf_size, uint32_t headroom, struct driver_error *err)
