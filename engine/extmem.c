@@ -15,11 +15,9 @@
 #include "sync.h"
 
 #define PAGE			4096u
-#define RING_HEADER		256u			/* sizeof(struct netmap_ring) */
 #define PIPE_RINGS		4u			/* of a pipe with one ring in each direction */
 #define HEADROOM		256u			/* where AF_XDP lets received data begin */
 #define HEADROOM_BUF_MIN	2048u
-#define SIZE_LIMIT		UINT64_C(0xfff00000)	/* the legacy request tells the size in 32 bits */
 
 static const struct {
 	const char *name;
@@ -31,12 +29,6 @@ static const struct {
 	/* What the 16 bits of a slot's length can tell. */
 	[POOL_BUF] = { "buffer", 64, 65472, 64 },
 };
-
-static uint64_t
-round_up(uint64_t n, uint64_t to)
-{
-	return (n + to - 1) / to * to;
-}
 
 static int
 option_result(const struct region_memory *m, int error)
@@ -62,9 +54,9 @@ extmem_parse(void *caller, struct nmreq_opt_extmem *opt, struct region_memory *m
 			[POOL_BUF] = { info->nr_buf_pool_objsize, info->nr_buf_pool_objtotal },
 		},
 	};
-	if (m->size == 0 || m->size > SIZE_LIMIT) {
+	if (m->size == 0 || m->size > REGION_SIZE_MAX) {
 		os_format(why->text, sizeof(why->text), "external memory of %llu bytes: its size (nr_memsize) must be 1 to %llu bytes",
-			(unsigned long long)m->size, (unsigned long long)SIZE_LIMIT);
+			(unsigned long long)m->size, (unsigned long long)REGION_SIZE_MAX);
 		error = -EINVAL;
 	} else {
 		error = os_memory_identify(caller, m->where, m->size, m->id, why->text, sizeof(why->text));
@@ -92,8 +84,7 @@ count_default(enum region_pool_id pool, const struct region_need *need, uint32_t
 	uint64_t usual = engine_params.memory_num[pool], least = 0;
 
 	if (pool == POOL_RING)
-		least = (need->rings + (need->pipes > 0 ? PIPE_RINGS : 0)) *
-			(round_up(RING_HEADER + 16ull * need->largest_ring, obj_size) / obj_size);
+		least = (uint64_t)(need->rings + (need->pipes > 0 ? PIPE_RINGS : 0)) * region_ring_objects(need->largest_ring, obj_size);
 	return (uint32_t)(least > usual ? least : usual);
 }
 

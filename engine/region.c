@@ -20,9 +20,7 @@
 #define BUF_APART	128u
 #define BUF_RESERVED	2u			/* buffers 0 and 1 belong to nobody */
 #define SLACK_BUFS	1024u			/* extra buffers for descriptors that come later */
-#define SIZE_MAX_REGION	(UINT64_C(0xfff00000))	/* the legacy request tells the size in 32 bits */
 #define SPACE_SHARE	8u			/* no region takes more than this fraction of the address space left */
-#define RING_HEADER	256u			/* sizeof(struct netmap_ring) */
 
 static const char *const pool_name[POOLS] = { "netmap_if", "ring", "buffer" };
 
@@ -30,16 +28,10 @@ static struct region *regions;
 static uint16_t last_id;
 static uint32_t last_generation;
 
-static uint64_t
-round_up(uint64_t n, uint64_t to)
+uint32_t
+region_ring_objects(uint32_t slots, uint32_t obj_size)
 {
-	return (n + to - 1) / to * to;
-}
-
-static uint32_t
-ring_objects(uint32_t slots)
-{
-	return (uint32_t)(round_up(RING_HEADER + 16ull * slots, RING_OBJECT) / RING_OBJECT);
+	return (uint32_t)(round_up(sizeof(struct netmap_ring) + sizeof(struct netmap_slot) * (uint64_t)slots, obj_size) / obj_size);
 }
 
 static uint32_t
@@ -54,7 +46,7 @@ priv_buf_size(void)
 static uint64_t
 pools_layout(struct region *r, const struct region_need *need, uint32_t pipes)
 {
-	uint32_t ring = ring_objects(need->largest_ring);
+	uint32_t ring = region_ring_objects(need->largest_ring, RING_OBJECT);
 	uint64_t offset = 0;
 	unsigned i;
 
@@ -181,13 +173,13 @@ region_create(const struct region_need *need, const char *owner, struct region *
 		return -ENOMEM;
 	}
 	r->size = pools_layout(r, need, pipes);
-	while (pipes > 0 && (r->size > SIZE_MAX_REGION || r->size > os_region_space() / SPACE_SHARE))
+	while (pipes > 0 && (r->size > REGION_SIZE_MAX || r->size > os_region_space() / SPACE_SHARE))
 		r->size = pools_layout(r, need, pipes /= 2);
-	if (r->size > SIZE_MAX_REGION || r->size > os_region_space()) {
+	if (r->size > REGION_SIZE_MAX || r->size > os_region_space()) {
 		os_format(why->text, sizeof(why->text),
 			"port %s: a region of %llu MiB is needed for %u slots and %u extra buffers, at most %llu MiB can be had; ask for fewer",
 			owner, (unsigned long long)(r->size >> 20), need->slots, need->extra_bufs,
-			(unsigned long long)((os_region_space() < SIZE_MAX_REGION ? os_region_space() : SIZE_MAX_REGION) >> 20));
+			(unsigned long long)((os_region_space() < REGION_SIZE_MAX ? os_region_space() : REGION_SIZE_MAX) >> 20));
 		os_shared_free(r, sizeof(*r));
 		return -ENOMEM;
 	}

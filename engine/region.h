@@ -14,6 +14,8 @@
 #include "abi_types.h"
 #include <net/netmap.h>
 
+#define REGION_SIZE_MAX	UINT64_C(0xfff00000)	/* the legacy request tells the size in 32 bits */
+
 enum region_pool_id {
 	POOL_IF,
 	POOL_RING,
@@ -91,6 +93,14 @@ void region_put(struct region *r);
 struct region *region_find(uint16_t id);
 /* All of them, by ->next. */
 struct region *region_first(void);
+static inline uint64_t
+round_up(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+/* Objects of that size that a ring takes. */
+uint32_t region_ring_objects(uint32_t slots, uint32_t obj_size);
 /* For extmem.c: a region whose pools are laid out gets the rest, from `memory` if that is not NULL, and its first user. On failure it is freed. */
 int region_finish(struct region *r, const struct region_memory *memory, const char *owner, struct why *why);
 
