@@ -25,14 +25,21 @@ struct nic {
 
 static struct nic nics[NICS_MAX];
 
-/* Lock-free: entries in use do not move. 0: a free one. */
+/* The first entry from the one that is `id`'s by right on that has the id `wanted`, 0 in free ones. */
+static struct nic *
+nic_entry(uint32_t id, uint32_t wanted)
+{
+	for (unsigned i = 0; i < NICS_MAX; i++)
+		if (load_acquire(&nics[(id + i) % NICS_MAX].id) == wanted)
+			return &nics[(id + i) % NICS_MAX];
+	return NULL;
+}
+
+/* Lock-free: entries in use do not move. */
 static struct nic *
 nic_find(uint32_t id)
 {
-	for (unsigned i = 0; i < NICS_MAX; i++)
-		if (load_acquire(&nics[(id + i) % NICS_MAX].id) == id)
-			return &nics[(id + i) % NICS_MAX];
-	return NULL;
+	return nic_entry(id, id);
 }
 
 static void
@@ -111,7 +118,7 @@ nic_enter(struct client_session *s, enum client_nic_side side, uint32_t id, uint
 	int err;
 
 	if (n == NULL) {
-		n = nic_find(0);
+		n = nic_entry(id, 0);
 		if (n == NULL)
 			return -ENOMEM;
 		err = nic_open(n, id, shared, fds);
