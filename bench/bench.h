@@ -23,6 +23,7 @@ enum bench_kind {
 	BENCH_PINGPONG,	/* round trip of one packet */
 	BENCH_WAKEUP,	/* from before the send to after the return of a blocked receiver's wait */
 	BENCH_IDLE,	/* CPU use of a receiver that waits and gets nothing */
+	BENCH_MONITOR,	/* packets a second through a port that is monitored */
 	BENCH_NIC,	/* packets a second from one end of a veth pair to the other */
 	BENCH_FORWARD,	/* packets a second through a namespace between two veth pairs */
 	BENCH_STREAM,	/* bits a second of a TCP connection */
@@ -45,6 +46,14 @@ enum bench_wait {
 	BENCH_EPOLL,	/* epoll_wait(), the netmap descriptor being the only one in the set */
 };
 
+/* What there is of a monitor while its port is in use. */
+enum bench_watch {
+	WATCH_READ,	/* its program reads as fast as it can */
+	WATCH_APART,	/* the same, on a CPU that it has for itself, while both ends share the other one */
+	WATCH_IGNORE,	/* its program has it open and does not look */
+	WATCH_CLOSED,	/* it was open, and was closed before the port is measured */
+};
+
 struct bench_case {
 	char name[BENCH_NAME_MAX];
 	enum bench_kind kind;
@@ -59,6 +68,9 @@ struct bench_case {
 	unsigned int slots;
 	unsigned int senders;
 	unsigned int ports;	/* on the switch, idle ones included */
+	enum bench_watch watch;	/* BENCH_MONITOR */
+	bool watch_copy;	/* ... by a copy monitor */
+	bool watch_rx;		/* ... of the receiver's port, not of the sender's */
 	unsigned int pace;	/* packets a second that the sender offers; 0: all it can */
 };
 
@@ -121,6 +133,8 @@ int bench_rate_run(const struct bench_case *c, const struct bench_options *o, st
     char *message);
 int bench_latency_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
     char *message);
+int bench_monitor_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run,
+    char *message);
 
 /*
  * The same of cases that need interfaces (root, and programs as ip), with
@@ -142,6 +156,9 @@ case_on_interfaces(const struct bench_case *c)
 
 /* The yardstick of another case: stores METRIC_BARE. Returns 0 or -errno. */
 int bench_bare_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run);
+
+/* The yardstick of a monitored port: the same without the monitor. Stores METRIC_BARE. */
+int bench_unmonitored_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run);
 
 /* True if busy processes with CPUs of their own did not have them for themselves in that run. */
 bool run_disturbed(const struct bench_case *c, const struct bench_run *run);

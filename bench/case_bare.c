@@ -127,9 +127,9 @@ futex_bare_run(const struct bench_case *c, const struct bench_options *o, double
 
 	if (ret != 0)
 		return ret;
-	ret = crew_add(&crew, answer_role, c, o->cores.rx, false);
+	ret = crew_add(&crew, answer_role, c, o->cores.rx, CREW_ALONE);
 	if (ret == 0)
-		ret = crew_add(&crew, ask_role, c, o->cores.tx[0], false);
+		ret = crew_add(&crew, ask_role, c, o->cores.tx[0], CREW_ALONE);
 	if (ret == 0) {
 		crew_go(&crew);
 		clock_sleep_ns((uint64_t)(o->seconds * 1e9));
@@ -161,6 +161,8 @@ bench_bare_run(const struct bench_case *c, const struct bench_options *o, struct
 			return 0;
 		}
 		return futex_bare_run(c, o, &run->value[METRIC_BARE]);
+	case BENCH_MONITOR:
+		return bench_unmonitored_run(c, o, run);
 	case BENCH_WAKEUP:
 		return futex_bare_run(c, o, &run->value[METRIC_BARE]);
 	default:

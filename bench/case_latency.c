@@ -223,9 +223,9 @@ bench_latency_run(const struct bench_case *c, const struct bench_options *o, str
 		snprintf(message, BENCH_MESSAGE_MAX, "%s", crew.message);
 		return ret;
 	}
-	ret = crew_add(&crew, pingpong ? echo_role : sleeper_role, c, o->cores.rx, false);
+	ret = crew_add(&crew, pingpong ? echo_role : sleeper_role, c, o->cores.rx, CREW_ALONE);
 	if (ret == 0)
-		ret = crew_add(&crew, pingpong ? ping_role : waker_role, c, o->cores.tx[0], false);
+		ret = crew_add(&crew, pingpong ? ping_role : waker_role, c, o->cores.tx[0], CREW_ALONE);
 	if (ret == 0) {
 		crew_go(&crew);
 		clock_sleep_ns(WARMUP_NS + (uint64_t)(o->seconds * 1e9));

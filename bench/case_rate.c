@@ -19,15 +19,10 @@
 #include "port.h"
 #include "rate.h"
 
-struct sender_arg {
-	const struct bench_case *c;
-	unsigned int index;
-};
-
-static int
-sender_role(struct crew_seat *seat)
+int
+rate_sender_role(struct crew_seat *seat)
 {
-	const struct sender_arg *arg = seat->arg;
+	const struct rate_sender *arg = seat->arg;
 	const uint32_t from = STATION_SENDER + arg->index;
 	const uint32_t to = arg->c->broadcast ? STATION_ALL : STATION_RECEIVER;
 	uint8_t header[BENCH_HEADER_LEN];
@@ -44,8 +39,8 @@ sender_role(struct crew_seat *seat)
 	return ret;
 }
 
-static int
-receiver_role(struct crew_seat *seat)
+int
+rate_receiver_role(struct crew_seat *seat)
 {
 	const struct bench_case *c = seat->arg;
 	/* a pipe has two ends, so each sender has its own; a switch has one port for all of them */
@@ -102,17 +97,17 @@ err_close:
 }
 
 static int
-crew_man(struct crew *crew, const struct bench_case *c, const struct cores *cores, struct sender_arg *args)
+crew_man(struct crew *crew, const struct bench_case *c, const struct cores *cores, struct rate_sender *args)
 {
-	const bool shared = c->senders > 1 && cores->tx[0] == cores->tx[1];
-	int ret = crew_add(crew, receiver_role, c, cores->rx, false);
+	const enum crew_share share = c->senders > 1 && cores->tx[0] == cores->tx[1] ? CREW_YIELD : CREW_ALONE;
+	int ret = crew_add(crew, rate_receiver_role, c, cores->rx, CREW_ALONE);
 
 	for (unsigned int i = 0; i < c->senders && ret == 0; i++) {
-		args[i] = (struct sender_arg){ .c = c, .index = i };
-		ret = crew_add(crew, sender_role, &args[i], cores->tx[i], shared);
+		args[i] = (struct rate_sender){ .c = c, .index = i };
+		ret = crew_add(crew, rate_sender_role, &args[i], cores->tx[i], share);
 	}
 	if (ret == 0 && c->ports > 1 + c->senders)
-		ret = crew_add(crew, idle_role, c, cores->rx, false);
+		ret = crew_add(crew, idle_role, c, cores->rx, CREW_ALONE);
 	return ret;
 }
 
@@ -132,7 +127,7 @@ rate_store(const struct bench_case *c, const struct rate *rate, struct bench_run
 int
 bench_rate_run(const struct bench_case *c, const struct bench_options *o, struct bench_run *run, char *message)
 {
-	struct sender_arg args[BARE_MAX_SENDERS];
+	struct rate_sender args[BARE_MAX_SENDERS];
 	struct rate rate;
 	struct crew crew;
 	int ret = crew_init(&crew), stopped;

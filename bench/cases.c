@@ -6,7 +6,7 @@
 
 #include "bench.h"
 
-#define CASES_MAX	160
+#define CASES_MAX	192
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char *const path_names[] = { "pipe", "vale" };
@@ -97,6 +97,29 @@ cases_add_cpu(struct bench_case *cases, size_t *n)
 
 			snprintf(c->name, sizeof(c->name), "poll/%s/%s", path_names[path], paces[i].name);
 		}
+}
+
+/* A pipe and a pair of ports on a switch, with a monitor at either end. */
+static void
+cases_add_monitors(struct bench_case *cases, size_t *n)
+{
+	static const char *const watch_names[] = { "read", "apart", "ignored", "closed" };
+
+	for (int path = BENCH_PIPE; path <= BENCH_VALE; path++)
+		for (int copy = 0; copy <= 1; copy++)
+			for (int rx = 0; rx <= 1; rx++)
+				for (int watch = WATCH_READ; watch <= WATCH_CLOSED; watch++) {
+					struct bench_case *c = case_add(cases, n, &(struct bench_case){
+						.kind = BENCH_MONITOR, .path = (enum bench_path)path,
+						.wait = BENCH_BUSY, .len = 60, .batch = 256, .slots = 1024,
+						.touch = true, .senders = 1, .ports = 2,
+						.watch = (enum bench_watch)watch, .watch_copy = copy != 0,
+						.watch_rx = rx != 0, .quick = rx == 0 && watch == WATCH_READ,
+					});
+
+					snprintf(c->name, sizeof(c->name), "monitor/%s/%s/%s/%s", path_names[path],
+					    copy ? "copy" : "zcopy", rx ? "rx" : "tx", watch_names[watch]);
+				}
 }
 
 static void
@@ -202,6 +225,7 @@ bench_cases(size_t *n)
 	cases_add_rates(cases, n);
 	cases_add_ports(cases, n);
 	cases_add_cpu(cases, n);
+	cases_add_monitors(cases, n);
 	cases_add_latency(cases, n);
 	cases_add_interfaces(cases, n);
 	return cases;

@@ -34,10 +34,11 @@ crew_init(struct crew *crew)
 }
 
 static void
-member_run(struct crew_shared *shared, unsigned int index, crew_role *role, const void *arg, int cpu, bool yield)
+member_run(struct crew_shared *shared, unsigned int index, crew_role *role, const void *arg, int cpu,
+    enum crew_share share)
 {
 	struct crew_seat seat = {
-		.shared = shared, .me = &shared->member[index], .arg = arg, .yield = yield,
+		.shared = shared, .me = &shared->member[index], .arg = arg, .share = share,
 	};
 	int ret;
 
@@ -86,7 +87,8 @@ crew_check(struct crew *crew)
 }
 
 int
-crew_add(struct crew *crew, crew_role *role, const void *arg, int cpu, bool yield)
+crew_add(struct crew *crew, crew_role *role, const void *arg, int cpu,
+    enum crew_share share)
 {
 	unsigned int index = crew->n;
 	uint64_t give_up = clock_ns() + READY_NS;
@@ -99,7 +101,7 @@ crew_add(struct crew *crew, crew_role *role, const void *arg, int cpu, bool yiel
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() == parent)
-			member_run(crew->shared, index, role, arg, cpu, yield);
+			member_run(crew->shared, index, role, arg, cpu, share);
 		_exit(1);
 	}
 	crew->pid[index] = pid;
@@ -201,8 +203,15 @@ crew_idle(struct crew_seat *seat)
 #elif defined(__aarch64__)
 	__asm__ volatile("yield" ::: "memory");
 #endif
-	if (seat->yield && ++seat->spins >= IDLE_SPINS) {
+	if (seat->share == CREW_TURNS || (seat->share == CREW_YIELD && ++seat->spins >= IDLE_SPINS)) {
 		seat->spins = 0;
 		sched_yield();
 	}
+}
+
+void
+crew_turn(struct crew_seat *seat)
+{
+	if (seat->share == CREW_TURNS && ++seat->turns % 2 == 0)
+		sched_yield();
 }

@@ -33,13 +33,20 @@ struct crew_shared {
 	_Alignas(128) uint32_t word[2][32];	/* scratch for the members, a line each */
 };
 
+/* Whether another member has the same CPU. */
+enum crew_share {
+	CREW_ALONE,
+	CREW_YIELD,	/* gives it away now and then while there is nothing to do */
+	CREW_TURNS,	/* gives it away whenever there is nothing to do, and after each second batch */
+};
+
 /* What a member's process knows about itself. */
 struct crew_seat {
 	struct crew_shared *shared;
 	struct crew_member *me;
 	const void *arg;
-	bool yield;		/* another member has the same CPU */
-	unsigned int spins;
+	enum crew_share share;
+	unsigned int spins, turns;
 	uint64_t cpu_at_go, packets_at_go, wall_at_go;
 };
 
@@ -55,7 +62,7 @@ struct crew {
 
 /* Parent. All return 0 or -errno and leave the reason in crew->message. */
 int crew_init(struct crew *crew);
-int crew_add(struct crew *crew, crew_role *role, const void *arg, int cpu, bool yield);
+int crew_add(struct crew *crew, crew_role *role, const void *arg, int cpu, enum crew_share share);
 void crew_go(struct crew *crew);
 int crew_check(struct crew *crew);	/* -ECHILD if a member has given up */
 int crew_stop(struct crew *crew);
@@ -78,7 +85,9 @@ crew_count(struct crew_seat *seat, uint64_t packets)
 	__atomic_store_n(&seat->me->packets, seat->me->packets + packets, __ATOMIC_RELAXED);
 }
 
-/* Nothing to do: relax, and give the CPU away now and then if it is shared. */
+/* Nothing to do: relaxes, and gives a shared CPU away. */
 void crew_idle(struct crew_seat *seat);
+/* A batch is done. */
+void crew_turn(struct crew_seat *seat);
 
 #endif

@@ -46,10 +46,7 @@ batch_send(struct crew_seat *seat, const struct bench_port *p, const struct benc
 		crew_idle(seat);
 	else
 		batch_fill(p, c, header, n);
-	if (ioctl(p->d->fd, NIOCTXSYNC, NULL) != 0)
-		return -1;
-	crew_count(seat, n);
-	return (int)n;
+	return ioctl(p->d->fd, NIOCTXSYNC, NULL) == 0 ? (int)n : -1;
 }
 
 int
@@ -61,6 +58,7 @@ loop_send(struct crew_seat *seat, const struct bench_port *p, const struct bench
 
 	while (!crew_stopped(seat)) {
 		uint32_t want = c->batch;
+		int n;
 
 		if (burst != 0) {
 			uint64_t now = clock_ns();
@@ -70,8 +68,11 @@ loop_send(struct crew_seat *seat, const struct bench_port *p, const struct bench
 				clock_sleep_ns(next - now);
 			want = burst;
 		}
-		if (batch_send(seat, p, c, header, want) < 0)
+		n = batch_send(seat, p, c, header, want);
+		if (n < 0)
 			return crew_fail(seat, "sender: %s", strerror(errno));
+		crew_count(seat, (uint64_t)n);
+		crew_turn(seat);
 	}
 	return 0;
 }
@@ -115,11 +116,31 @@ loop_receive(struct crew_seat *seat, struct bench_port *ports, unsigned int n, c
 				continue;
 			idle = false;
 			crew_count(seat, batch_take(&ports[i], c, (uint32_t)ready, &sum));
+			crew_turn(seat);
 		}
 		if (idle)
 			crew_idle(seat);
 	}
 	/* what was read must have been read */
+	__asm__ volatile("" : : "r"(sum));
+	return 0;
+}
+
+int
+loop_exchange(struct crew_seat *seat, const struct bench_port *tx, struct bench_port *rx,
+    const struct bench_case *c, const uint8_t *header)
+{
+	uint64_t sum = 0;
+
+	while (!crew_stopped(seat)) {
+		int ready = batch_send(seat, tx, c, header, c->batch);
+
+		if (ready >= 0)
+			ready = port_receive(rx);
+		if (ready < 0)
+			return crew_fail(seat, "both ends: %s", strerror(errno));
+		crew_count(seat, batch_take(rx, c, (uint32_t)ready, &sum));
+	}
 	__asm__ volatile("" : : "r"(sum));
 	return 0;
 }

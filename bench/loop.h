@@ -15,4 +15,8 @@ int loop_send(struct crew_seat *seat, const struct bench_port *p, const struct b
 int loop_receive(struct crew_seat *seat, struct bench_port *ports, unsigned int n,
     const struct bench_case *c);
 
+/* Both, a batch in turn: the two ends in one process. What was received is counted. */
+int loop_exchange(struct crew_seat *seat, const struct bench_port *tx, struct bench_port *rx,
+    const struct bench_case *c, const uint8_t *header);
+
 #endif

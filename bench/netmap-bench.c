@@ -68,7 +68,7 @@ run_ratio(const struct bench_case *c, struct bench_run *run)
 
 	if (c->kind == BENCH_STREAM)
 		m = METRIC_BPS;
-	else if (c->kind == BENCH_RATE || c->kind == BENCH_NIC || c->kind == BENCH_FORWARD)
+	else if (c->kind == BENCH_RATE || c->kind == BENCH_MONITOR || c->kind == BENCH_NIC || c->kind == BENCH_FORWARD)
 		m = METRIC_RX_PPS;
 	if (run->value[METRIC_BARE] > 0)
 		run->value[METRIC_RATIO] = run->value[m] / run->value[METRIC_BARE];
@@ -108,7 +108,14 @@ halves_run(const struct bench_case *c, const struct bench_options *o, struct ben
 	between = cores_round_trip_ns(o->cores.tx[0], o->cores.rx);
 	if (cores_distance(*before, between) == CORES_MIXED)
 		*before = between > *before ? between : *before;
-	return c->kind == BENCH_RATE ? bench_rate_run(c, o, run, message) : bench_latency_run(c, o, run, message);
+	switch (c->kind) {
+	case BENCH_RATE:
+		return bench_rate_run(c, o, run, message);
+	case BENCH_MONITOR:
+		return bench_monitor_run(c, o, run, message);
+	default:
+		return bench_latency_run(c, o, run, message);
+	}
 }
 
 /* One yardstick run and one of the case, side by side. */

@@ -134,9 +134,9 @@ nic_link_measure(struct nic_link *link, struct rate *rate)
 
 	if (ret != 0)
 		goto out;
-	ret = crew_add(&crew, receiver_role, link, cores->rx, false);
+	ret = crew_add(&crew, receiver_role, link, cores->rx, CREW_ALONE);
 	if (ret == 0)
-		ret = crew_add(&crew, sender_role, link, cores->tx[0], false);
+		ret = crew_add(&crew, sender_role, link, cores->tx[0], CREW_ALONE);
 	if (ret == 0)
 		rate_count(&crew, 1, link->o->seconds, rate);
 	if (ret == 0 && link->ask != NULL && instance_port_mode(link->ask, link->mode) != 0)

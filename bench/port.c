@@ -86,15 +86,30 @@ err_close:
 	return -1;
 }
 
+static void
+receiver_name(char *name, size_t size, const struct bench_case *c, unsigned int index)
+{
+	if (c->path == BENCH_VALE)
+		snprintf(name, size, "valebench:r");
+	else
+		snprintf(name, size, "netmap:bench%u{x", index);
+}
+
+static void
+sender_name(char *name, size_t size, const struct bench_case *c, unsigned int index)
+{
+	if (c->path == BENCH_VALE)
+		snprintf(name, size, "valebench:s%u", index);
+	else
+		snprintf(name, size, "netmap:bench%u}x", index);
+}
+
 int
 port_open_receiver(struct bench_port *p, const struct bench_case *c, unsigned int index)
 {
 	char name[32];
 
-	if (c->path == BENCH_VALE)
-		snprintf(name, sizeof(name), "valebench:r");
-	else
-		snprintf(name, sizeof(name), "netmap:bench%u{x", index);
+	receiver_name(name, sizeof(name), c, index);
 	return port_open(p, c, name);
 }
 
@@ -103,11 +118,22 @@ port_open_sender(struct bench_port *p, const struct bench_case *c, unsigned int 
 {
 	char name[32];
 
-	if (c->path == BENCH_VALE)
-		snprintf(name, sizeof(name), "valebench:s%u", index);
-	else
-		snprintf(name, sizeof(name), "netmap:bench%u}x", index);
+	sender_name(name, sizeof(name), c, index);
 	return port_open(p, c, name);
+}
+
+int
+port_open_monitor(struct bench_port *p, const struct bench_case *c)
+{
+	const char *flags = !c->watch_copy ? "z" : c->watch_rx ? "r" : "t";
+	char name[32], spec[40];
+
+	if (c->watch_rx)
+		receiver_name(name, sizeof(name), c, 0);
+	else
+		sender_name(name, sizeof(name), c, 0);
+	snprintf(spec, sizeof(spec), "%s/%s", name, flags);
+	return port_open(p, c, spec);
 }
 
 int

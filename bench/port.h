@@ -35,6 +35,8 @@ int port_open_receiver(struct bench_port *p, const struct bench_case *c, unsigne
 int port_open_sender(struct bench_port *p, const struct bench_case *c, unsigned int index);
 int port_open_interface(struct bench_port *p, const struct bench_case *c, const char *ifname);
 int port_open_idle(struct bench_port *p, const struct bench_case *c, unsigned int index);
+/* A monitor of the case, of the receiver's port or the sender's; some process must have that open. */
+int port_open_monitor(struct bench_port *p, const struct bench_case *c);
 void port_close(struct bench_port *p);
 const char *port_error(void);
 

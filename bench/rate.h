@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "bench.h"
 #include "crew.h"
 
 struct rate {
@@ -13,6 +14,14 @@ struct rate {
 	double rx_cpu_ns, tx_cpu_ns;	/* CPU time per packet; NAN if there was none */
 	double cpu_share;		/* the least share of its CPU that one of them got, 0..1 */
 };
+
+/* Argument of a sender; a receiver's is the case. */
+struct rate_sender {
+	const struct bench_case *c;
+	unsigned int index;
+};
+
+crew_role rate_receiver_role, rate_sender_role;
 
 /* Releases a crew whose members are all there, lets it warm up, and counts its packets for so long. */
 void rate_count(struct crew *crew, unsigned int senders, double seconds, struct rate *rate);

@@ -29,7 +29,7 @@ result_distance(const struct bench_result *r, unsigned int *used)
 bool
 run_disturbed(const struct bench_case *c, const struct bench_run *run)
 {
-	return (c->kind == BENCH_RATE || c->kind == BENCH_NIC) && c->wait == BENCH_BUSY && c->senders == 1 &&
+	return (c->kind == BENCH_RATE || c->kind == BENCH_MONITOR || c->kind == BENCH_NIC) && c->wait == BENCH_BUSY && c->senders == 1 &&
 	    run->value[METRIC_CPU_SHARE] < DISTURBED_SHARE;
 }
 
@@ -61,6 +61,16 @@ static const struct column rate_columns[] = {
 	{ "lost %", METRIC_LOSS, 100, "%.1f" },
 	{ "bare", METRIC_BARE, 1e-6, "%.2f" },
 	{ "ratio", METRIC_RATIO, 1, "%.2f" },
+	{ "tx ns/pkt", METRIC_TX_CPU_NS, 1, "%.1f" },
+	{ "rx ns/pkt", METRIC_RX_CPU_NS, 1, "%.1f" },
+	{ .title = NULL },
+};
+
+static const struct column monitor_columns[] = {
+	{ "Mpps", METRIC_RX_PPS, 1e-6, "%.2f" },
+	{ "without", METRIC_BARE, 1e-6, "%.2f" },
+	{ "ratio", METRIC_RATIO, 1, "%.3f" },
+	{ "seen", METRIC_SECOND, 1e-6, "%.2f" },
 	{ "tx ns/pkt", METRIC_TX_CPU_NS, 1, "%.1f" },
 	{ "rx ns/pkt", METRIC_RX_CPU_NS, 1, "%.1f" },
 	{ .title = NULL },
@@ -119,6 +129,8 @@ case_columns(const struct bench_case *c)
 	switch (c->kind) {
 	case BENCH_RATE:
 		return rate_columns;
+	case BENCH_MONITOR:
+		return monitor_columns;
 	case BENCH_NIC:
 		return c->path == BENCH_VETH ? veth_columns : driver_columns;
 	case BENCH_FORWARD:

@@ -16,7 +16,7 @@ static const char *const metric_keys[METRICS] = {
 	"cpu_share", "bare", "ratio", "second", "second_ratio", "bits_per_second", "round_trip_before_ns", "round_trip_after_ns",
 };
 
-static const char *const kind_names[] = { "rate", "pingpong", "wakeup", "idle", "nic", "forward", "stream" };
+static const char *const kind_names[] = { "rate", "pingpong", "wakeup", "idle", "monitor", "nic", "forward", "stream" };
 static const char *const path_names[] = {
 	"pipe", "vale", "afxdp", "afxdp-generic", "afpacket", "veth", "bridge",
 };
