@@ -2,7 +2,8 @@
 /*
  * The engine alone: one thread, one core, no other process. Nanoseconds a packet for a VALE port to another, into a switch where nobody listens, and
  * through a pipe; the data are written once and not read, so that what is left is the engine's own work. Then the bytes that a receiver gets when 64 KiB
- * TCP packets are segmented for it, as a ratio to those of plain 1500 byte frames. One JSON object a line on stdout.
+ * TCP packets are segmented for it, as a ratio to those of plain 1500 byte frames, and what a monitor costs that the same thread reads. One JSON object a
+ * line on stdout.
  *
  *	engine-bench [bytes [batch]]		default 60, 256
  */
@@ -17,7 +18,7 @@
 
 #include "../host/inproc.h"
 
-#define PACKETS		20000000ul
+#define PACKETS		10000000ul
 #define RUNS		5
 #define BYTES		4000000000ul		/* of a run that counts bytes */
 #define VNET_HDR	12u
@@ -41,9 +42,9 @@ seconds(void)
 }
 
 static void
-end_open(struct end *e, const char *name, uint8_t last)
+end_open(struct end *e, const char *name, uint8_t last, uint64_t flags)
 {
-	struct nmreq_register reg = { .nr_mode = NR_REG_ALL_NIC };
+	struct nmreq_register reg = { .nr_mode = NR_REG_ALL_NIC, .nr_flags = flags };
 	struct nmreq_header hdr = { .nr_version = NETMAP_API, .nr_reqtype = NETMAP_REQ_REGISTER, .nr_body = (uintptr_t)&reg };
 	struct netmap_if *nifp;
 
@@ -121,9 +122,9 @@ measure(const char *what, const char *from, const char *to, unsigned len, unsign
 	struct end a, b;
 	int i;
 
-	end_open(&a, from, 1);
+	end_open(&a, from, 1, 0);
 	if (to != NULL)
-		end_open(&b, to, 2);
+		end_open(&b, to, 2, 0);
 	end_fill(&a, to != NULL ? &b : &nobody, len);
 	if (to != NULL) {
 		/* The switch learns where b is. */
@@ -138,6 +139,62 @@ measure(const char *what, const char *from, const char *to, unsigned len, unsign
 	inproc_close(&a.fd);
 	if (to != NULL)
 		inproc_close(&b.fd);
+}
+
+/* As programs do: length and flags of each slot are set anew. */
+static void
+end_prepare(struct end *e, unsigned len, unsigned batch)
+{
+	uint32_t i = e->tx->head;
+
+	for (; batch > 0; batch--, i = i + 1 == e->tx->num_slots ? 0 : i + 1) {
+		e->tx->slot[i].len = (uint16_t)len;
+		e->tx->slot[i].flags = 0;
+	}
+}
+
+static double
+run_monitored(struct end *a, struct end *b, struct end *m, unsigned len, unsigned batch)
+{
+	double start = seconds();
+	unsigned long n = 0;
+
+	while (n < PACKETS) {
+		end_prepare(a, len, batch);
+		n += end_send(a, batch);
+		end_receive(b);
+		if (m != NULL)
+			end_receive(m);
+	}
+	return (seconds() - start) / (double)n * 1e9;
+}
+
+/* With a monitor of the sender, which is read or not, beside the same without one: A B A B. */
+static void
+measure_monitor(const char *what, const char *from, const char *to, uint64_t flags, unsigned len, unsigned batch, bool read)
+{
+	double ns[2][RUNS];
+	struct end a, b, m;
+	int i;
+
+	end_open(&a, from, 1, 0);
+	end_open(&b, to, 2, 0);
+	end_fill(&a, &b, len);
+	end_fill(&b, &a, len);
+	end_send(&b, 1);
+	end_receive(&a);
+	for (i = 0; i < RUNS; i++) {
+		ns[0][i] = run_monitored(&a, &b, NULL, len, batch);
+		end_open(&m, from, 3, flags);
+		ns[1][i] = run_monitored(&a, &b, read ? &m : NULL, len, batch);
+		inproc_close(&m.fd);
+	}
+	for (i = 0; i < 2; i++)
+		qsort(ns[i], RUNS, sizeof(ns[i][0]), compare);
+	printf("{\"name\":\"engine/monitor/%s\",\"value\":%.2f,\"unit\":\"ns\",\"bytes\":%u,\"batch\":%u,\"without\":%.2f}\n", what, ns[1][RUNS / 2],
+		len, batch, ns[0][RUNS / 2]);
+	inproc_close(&a.fd);
+	inproc_close(&b.fd);
 }
 
 /* --- segmentation --- */
@@ -231,9 +288,9 @@ measure_tso(void)
 	unsigned slots;
 	int i;
 
-	end_open(&a, "vale2:a", 1);
-	end_open(&b, "vale2:b", 2);
-	end_open(&big, "vale2:big", 3);
+	end_open(&a, "vale2:a", 1, 0);
+	end_open(&b, "vale2:b", 2, 0);
+	end_open(&big, "vale2:big", 3, 0);
 	end_fill(&a, &b, 1500);
 	end_fill(&b, &a, 60);
 	end_send(&b, 1);
@@ -270,6 +327,11 @@ main(int argc, char **argv)
 	measure("vale", "vale0:a", "vale0:b", len, batch);
 	measure("empty", "vale1:a", NULL, len, batch);
 	measure("pipe", "p{1", "p}1", len, batch);
+	measure_monitor("pipe/zcopy", "p{2", "p}2", NR_ZCOPY_MON, len, batch, true);
+	measure_monitor("pipe/zcopy-ignored", "p{2", "p}2", NR_ZCOPY_MON, len, batch, false);
+	measure_monitor("pipe/copy", "p{2", "p}2", NR_MONITOR_TX, len, batch, true);
+	measure_monitor("vale/zcopy", "vale3:a", "vale3:b", NR_ZCOPY_MON, len, batch, true);
+	measure_monitor("vale/copy", "vale3:a", "vale3:b", NR_MONITOR_TX, len, batch, true);
 	measure_tso();
 	return inproc_stop() == 0 ? 0 : 1;
 }

@@ -4,8 +4,8 @@
  * port's, with leases (lease.h), so one that dies leaves slots that come out empty.
  *
  * Swapping a buffer is two stores: the frame's buffer into the monitor's slot, the monitor's buffer into the slot that the frame was in. In front of
- * them the thread notes the monitor's buffer, and which swap of a batch it is, in the monitored ring; so after a death between the two the second one can
- * be made up for, and no buffer is in two slots.
+ * those of a few slots the thread notes the monitor's buffers and where the slots are in the monitored ring; so after a death between two stores the
+ * second one can be made up for, and no buffer is in two slots.
  *
  * The threat model is that of sync.c. Slots on both sides are hostile: each is loaded once, and what is stored is made from checked copies. A slot that
  * breaks the rules comes out empty, in the monitor's own buffer.
@@ -202,41 +202,106 @@ slots_copy(struct passage *p)
 	passage_advance(p, n, more, bytes);
 }
 
-/* The same, by exchange. `kr` is p->from, for what is noted in it. */
+/* Where the swaps of a passage happen, in registers: a store to a slot might change anything in memory, as far as the compiler knows. */
+struct swap {
+	struct netmap_slot *ufrom, *uto, *uecho;
+	struct ring_monitors *note;
+	struct slot_rules rules;
+	uint64_t keep, mark, special;
+	uint64_t more, bytes;
+};
+
+/* `count` slots from i and j on, which do not cross a ring's end. False: some slot is not plain, and nothing was done. */
+static inline __attribute__((always_inline)) bool
+swap_slots(struct swap *s, uint32_t i, uint32_t j, uint32_t count)
+{
+	struct netmap_slot *ufrom = &s->ufrom[i], *uto = &s->uto[j], *uecho = s->uecho != NULL ? &s->uecho[i] : NULL;
+	uint64_t word[SWAP_GROUP], any = 0, bytes = 0;
+	uint32_t there[SWAP_GROUP], k;
+
+	#pragma GCC unroll 4
+	for (k = 0; k < count; k++) {
+		word[k] = slot_load(&ufrom[k]);
+		there[k] = slot_idx(slot_load(&uto[k]));
+		if (!slot_plain(&s->rules, word[k], s->special, there[k], s->rules.limit))
+			return false;
+		any |= word[k];
+		bytes += slot_len(word[k]);
+	}
+	s->bytes += bytes;
+	if (unlikely((any >> MOREFRAG_BIT & 1) != 0))
+		for (k = 0; k < count; k++)
+			s->more += word[k] >> MOREFRAG_BIT & 1;
+	/* The note changes: what it spoke of is complete. */
+	store_relaxed(&s->note->swap_count, 0);
+	store_order();
+	s->note->swap_at = i;
+	s->note->swap_to = j;
+	#pragma GCC unroll 4
+	for (k = 0; k < count; k++)
+		s->note->swap_buf[k] = there[k];
+	store_order();
+	store_relaxed(&s->note->swap_count, count);
+	store_order();
+	#pragma GCC unroll 4
+	for (k = 0; k < count; k++)
+		slot_store(&uto[k], (word[k] & s->keep) | s->mark);
+	store_order();
+	#pragma GCC unroll 4
+	for (k = 0; k < count; k++) {
+		word[k] = (word[k] & ~UINT64_C(0xffffffff)) | (uint64_t)NS_BUF_CHANGED << 48 | there[k];
+		slot_store(&ufrom[k], word[k]);
+		if (uecho != NULL)
+			slot_store(&uecho[k], word[k]);
+	}
+	return true;
+}
+
+/* n slots, of which none crosses a ring's end. Returns how many of them were plain, up to the first that is not. */
+static inline __attribute__((always_inline)) uint32_t
+swap_run(struct swap *s, uint32_t i, uint32_t j, uint32_t n)
+{
+	uint32_t done = 0;
+
+	for (; n - done >= SWAP_GROUP; done += SWAP_GROUP) {
+		/* The monitor's program read it, on another CPU. */
+		prefetch_write(&s->uto[j + done + 8 * SWAP_GROUP]);
+		if (unlikely(!swap_slots(s, i + done, j + done, SWAP_GROUP)))
+			break;
+	}
+	while (done < n && swap_slots(s, i + done, j + done, 1))
+		done++;
+	return done;
+}
+
+/* Plain slots, as in slots_copy, by exchange. `kr` is p->from, for what is noted in it. Inlined for rings with another end and for those without. */
+static inline __attribute__((always_inline)) void
+slots_swap_with(struct passage *p, struct kring *kr, struct netmap_slot *uecho)
+{
+	struct swap s = { kr->uslot, p->to->uslot, uecho, &kr->mon, slot_rules_of(kr), p->keep, p->mark, p->special, 0, 0 };
+	uint32_t i = p->i, j = p->j, n = 0, run, done;
+
+	do {
+		run = p->n - n < kr->num_slots - i ? p->n - n : kr->num_slots - i;
+		run = run < p->to->num_slots - j ? run : p->to->num_slots - j;
+		done = swap_run(&s, i, j, run);
+		n += done;
+		i = index_add(kr, i, done);
+		j = index_add(p->to, j, done);
+	} while (done == run && n < p->n);
+	store_order();
+	store_relaxed(&kr->mon.swap_count, 0);
+	passage_advance(p, n, s.more, s.bytes);
+}
+
 static void
 slots_swap(struct passage *p, struct kring *kr)
 {
-	const struct slot_rules rules = slot_rules_of(kr);
 	/* Both ends of a pipe refer to the buffer, and the other one's slot is nobody's just now: none is left that leads to what is given away. */
-	struct netmap_slot *ufrom = kr->uslot, *uto = p->to->uslot, *uecho = kr->type == PORT_PIPE ? kr->peer->uslot : kr->uslot;
-	uint64_t keep = p->keep, mark = p->mark, special = p->special, more = 0, bytes = 0;
-	uint32_t i = p->i, j = p->j, to_slots = p->to->num_slots, most = p->n, n;
-
-	kr->mon.swap_at = i;
-	kr->mon.swap_to = j;
-	store_order();
-	for (n = 0; n < most; n++) {
-		uint64_t word = slot_load(&ufrom[i]), given;
-		uint32_t there = slot_idx(slot_load(&uto[j]));
-
-		if (!slot_plain(&rules, word, special, there, rules.limit))
-			break;
-		given = (word & ~UINT64_C(0xffffffff)) | (uint64_t)NS_BUF_CHANGED << 48 | there;
-		store_relaxed(&kr->mon.swap_word, (uint64_t)(n + 1) << 32 | there);
-		store_order();
-		slot_store(&uto[j], (word & keep) | mark);
-		store_order();
-		slot_store(&ufrom[i], given);
-		store_order();
-		slot_store(&uecho[i], given);
-		more += word >> MOREFRAG_BIT & 1;
-		bytes += slot_len(word);
-		i = unlikely(i + 1 == rules.num_slots) ? 0 : i + 1;
-		j = unlikely(j + 1 == to_slots) ? 0 : j + 1;
-	}
-	store_order();
-	store_relaxed(&kr->mon.swap_word, 0);
-	passage_advance(p, n, more, bytes);
+	if (kr->type == PORT_PIPE)
+		slots_swap_with(p, kr, kr->peer->uslot);
+	else
+		slots_swap_with(p, kr, NULL);
 }
 
 /* --- from rings to monitors --- */
@@ -356,24 +421,34 @@ monitor_pull(struct arena_root *root, struct actor *self, const struct kring *mo
 
 /* --- after a death --- */
 
+/* The frame's buffer is in both slots: the first store was made, the second was not. */
+static void
+slot_repair(struct kring *kr, uint32_t i, uint64_t shown, uint32_t buf)
+{
+	uint64_t word = slot_load(&kr->uslot[i]);
+
+	if (slot_idx(word) != buf && slot_idx(word) == slot_idx(shown))
+		slot_store(&kr->uslot[i], slot_word(buf, slot_len(word), slot_flags(word) | NS_BUF_CHANGED));
+}
+
 static void
 swap_repair(struct kring *kr, uint32_t id)
 {
 	struct kring *to = kr->mon.swap_ring;
-	uint32_t n = (uint32_t)(kr->mon.swap_word >> 32), buf = (uint32_t)kr->mon.swap_word, i, j;
-	uint64_t word;
+	uint32_t count = kr->mon.swap_count, at = kr->mon.swap_at, j = kr->mon.swap_to, k;
 
 	if (load_acquire(&kr->busy) != id || to == NULL)
 		return;
-	if (n > 0 && n < kr->num_slots && n < to->num_slots && kr->mon.swap_at < kr->num_slots && kr->mon.swap_to < to->num_slots) {
-		i = index_add(kr, kr->mon.swap_at, n - 1);
-		j = index_add(to, kr->mon.swap_to, n - 1);
-		word = slot_load(&kr->uslot[i]);
-		/* The frame's buffer is in both slots: the first store was made, the second was not. */
-		if (slot_idx(word) != buf && slot_idx(slot_load(&to->uslot[j])) == slot_idx(word))
-			slot_store(&kr->uslot[i], slot_word(buf, slot_len(word), slot_flags(word) | NS_BUF_CHANGED));
+	for (k = 0; k < count && count <= SWAP_GROUP && at < kr->num_slots && j < to->num_slots; k++) {
+		uint64_t shown = slot_load(&to->uslot[j]);
+
+		slot_repair(kr, at, shown, kr->mon.swap_buf[k]);
+		if (kr->type == PORT_PIPE)
+			slot_repair(kr->peer, at, shown, kr->mon.swap_buf[k]);
+		at = index_next(kr, at);
+		j = index_next(to, j);
 	}
-	kr->mon.swap_word = 0;
+	kr->mon.swap_count = 0;
 	kr->mon.swap_ring = NULL;
 }
 

@@ -84,6 +84,8 @@ lease_count(uint64_t word)
 	return word & 0xfff;
 }
 
+#define SWAP_GROUP	4u		/* slots that are swapped with one note of it */
+
 /* Of a ring: who watches it, and how far they are. See monitor.c. */
 struct ring_monitors {
 	/* Written by the control side. */
@@ -95,9 +97,9 @@ struct ring_monitors {
 	/* Written by the thread that holds the ring. */
 	uint32_t serial_seen;		/* TX: `serial` when `seen` was set */
 	uint32_t seen;			/* TX: slot up to which copy monitors have seen what is to be sent */
-	/* Swaps of a batch, for repair: its first slots here and there; number of the swap from 1 << 32 | the monitor's buffer, or 0; the ring there. */
-	uint32_t swap_at, swap_to;
-	uint64_t swap_word;
+	/* Swaps that are going on, for repair: the first slots here and there, how many, the monitor's buffers in the slots there; the ring there. */
+	uint32_t swap_at, swap_to, swap_count;
+	uint32_t swap_buf[SWAP_GROUP] __attribute__((aligned(16)));
 	struct kring *swap_ring;
 };
 

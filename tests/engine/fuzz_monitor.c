@@ -190,7 +190,7 @@ state_is_sane(void)
 		uint32_t n = kr->num_slots;
 
 		check(kr->rhead < n && kr->rcur < n && kr->rtail < n && kr->hwcur < n && kr->hwtail < n);
-		check(kr->busy == 0 && kr->mon.swap_ring == NULL && kr->mon.swap_word == 0);
+		check(kr->busy == 0 && kr->mon.swap_ring == NULL && kr->mon.swap_count == 0);
 		check(kr->lease == NULL || lease_pos(kr->reserve) == kr->published);
 	}
 }
