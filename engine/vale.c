@@ -73,6 +73,24 @@ frame_switch(struct batch *b, uint64_t d0, uint32_t d1, bool learn)
 	return b->dst_port;
 }
 
+#define PAGE_LEAST	4096u
+
+/*
+ * A byte of each page: what cannot be read is dropped as a whole, before any of it is copied. Memory that goes away after this look leaves slots without data,
+ * which are counted as well.
+ */
+static bool
+caller_readable(uint64_t ptr, uint32_t len)
+{
+	uint32_t at;
+	char byte;
+
+	for (at = 0; at < len; at += PAGE_LEAST - (uint32_t)((ptr + at) % PAGE_LEAST))
+		if (os_copy_from_caller(&byte, ptr + at, 1) != 0)
+			return false;
+	return true;
+}
+
 /* Adds one slot's bytes as fragments; data in the caller's memory may need several. Returns a drop reason, or -1. */
 static int
 slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
@@ -90,6 +108,8 @@ slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
 		if (len > kr->buf_size - offset)
 			return DROP_TOO_LONG;
 		data = slot_buf(kr, slot_idx(word)) + offset;
+	} else if (!caller_readable(ptr, len)) {
+		return DROP_BAD_ADDRESS;
 	}
 	do {
 		struct fragment *f = &b->frag[b->n];
@@ -508,17 +528,19 @@ list_length(const struct batch *b, uint32_t first)
 	return n;
 }
 
-/* Packets to one port, and those to all: in order if both go to the same ring. True if the port took the broadcast. */
+/* Packets to one port, and those to all: in order if both go to the same ring. True if the port took the broadcast, or it was counted that it did not. */
 static bool
 port_deliver(struct batch *b, uint32_t d, uint32_t unicast, uint32_t broadcast)
 {
 	struct packet_lists l = { unicast, broadcast };
 	struct kring *uni = NULL, *all = NULL;
 	enum drop_reason why;
+	bool settled = false;
 
 	if (broadcast != NO_PACKET) {
 		all = target_find(b, d, 0, &why);
-		if (all == NULL && why != DROP_FILTERED)
+		settled = all != NULL || why != DROP_FILTERED;
+		if (all == NULL && settled)
 			drop(b->kr, why, list_length(b, broadcast));
 	}
 	if (unicast != NO_PACKET) {
@@ -528,13 +550,13 @@ port_deliver(struct batch *b, uint32_t d, uint32_t unicast, uint32_t broadcast)
 	}
 	if (uni != NULL && uni == all) {
 		deliver_lists(b, uni, l);
-		return true;
+		return settled;
 	}
 	if (uni != NULL)
 		deliver_lists(b, uni, (struct packet_lists){ unicast, NO_PACKET });
 	if (all != NULL)
 		deliver_lists(b, all, (struct packet_lists){ NO_PACKET, broadcast });
-	return all != NULL;
+	return settled;
 }
 
 static void
@@ -542,7 +564,7 @@ deliver_mixed(struct batch *b)
 {
 	struct batch_lists l;
 	uint32_t self = b->index, broadcast, word;
-	bool taken = false;
+	bool settled = false;
 
 	batch_sort(b, &l);
 	broadcast = l.first[DST_BROADCAST];
@@ -557,10 +579,10 @@ deliver_mixed(struct batch *b)
 
 			bits &= bits - 1;
 			if (d != self)
-				taken |= port_deliver(b, d, has ? l.first[d] : NO_PACKET, broadcast);
+				settled |= port_deliver(b, d, has ? l.first[d] : NO_PACKET, broadcast);
 		}
 	}
-	if (broadcast != NO_PACKET && !taken)
+	if (broadcast != NO_PACKET && !settled)
 		l.dropped += list_length(b, broadcast);
 	if (l.dropped > 0)
 		drop(b->kr, DROP_FILTERED, l.dropped);
@@ -571,24 +593,24 @@ static void
 deliver_flood(struct batch *b)
 {
 	uint32_t word, self = b->index;
-	bool taken = false;
+	bool settled = false;
 
 	for (word = 0; word < 4; word++) {
 		uint64_t bits = load_relaxed(&b->sw->active[word]);
 
 		for (; bits != 0; bits &= bits - 1) {
 			uint32_t d = word * 64 + (uint32_t)__builtin_ctzll(bits);
-			enum drop_reason why;
+			enum drop_reason why = DROP_FILTERED;
 			struct kring *kr = d == self ? NULL : target_find(b, d, 0, &why);
 
 			if (kr != NULL)
 				deliver_uniform(b, kr);
-			else if (d != self && why != DROP_FILTERED)
+			else if (why != DROP_FILTERED)
 				drop(b->kr, why, b->n);
-			taken |= kr != NULL;
+			settled |= kr != NULL || why != DROP_FILTERED;
 		}
 	}
-	if (!taken)
+	if (!settled)
 		drop(b->kr, DROP_FILTERED, b->n);
 }
 

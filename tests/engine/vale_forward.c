@@ -343,6 +343,31 @@ test_unreachable(void **state)
 	close_ports(e, 3);
 }
 
+/* To all where the only other port is out of reach: one reason for one packet, alone and in a batch of several destinations. */
+static void
+test_unreachable_to_all(void **state)
+{
+	const struct inproc_hooks hooks = { .region_ready = region_in_reach };
+	const uint64_t *drops;
+	struct end e[2];
+
+	open_ports(e, 2);
+	drops = end_ktx(&e[0], 0)->own.drops;
+	out_of_reach = end_krx(&e[1], 0)->region;
+	inproc_hooks_set(&hooks);
+	goes_to(e, 2, 0, MAC_ALL, mac(1), 0);
+	assert_int_equal(drops[DROP_UNREACHABLE], 1);
+	assert_int_equal(drops[DROP_FILTERED], 0);
+	end_send(&e[0], MAC_ALL, mac(1), 60, 1);
+	assert_true(ring_put(end_tx(&e[0], 0), 60, MAC_ALL, mac(1), 2, 0));
+	assert_true(ring_put(end_tx(&e[0], 0), 60, mac(1), mac(1), 3, 0));
+	end_txsync(&e[0]);
+	assert_int_equal(drops[DROP_UNREACHABLE], 3);
+	assert_int_equal(drops[DROP_FILTERED], 1);
+	inproc_hooks_set(NULL);
+	close_ports(e, 2);
+}
+
 int
 main(void)
 {
@@ -360,6 +385,7 @@ main(void)
 		engine_test(test_order_in_a_batch),
 		engine_test(test_table_full),
 		engine_test(test_unreachable),
+		engine_test(test_unreachable_to_all),
 	};
 
 	return cmocka_run_group_tests_name("VALE forwarding", tests, NULL, NULL);
