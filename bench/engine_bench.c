@@ -304,8 +304,8 @@ measure_tso(void)
 	qsort(plain, RUNS, sizeof(plain[0]), compare);
 	qsort(tso, RUNS, sizeof(tso[0]), compare);
 	qsort(ratio, RUNS, sizeof(ratio[0]), compare);
-	printf("{\"name\":\"vale/vnet/plain\",\"value\":%.2f,\"unit\":\"GB/s\",\"bytes\":1500,\"batch\":256}\n", plain[RUNS / 2]);
-	printf("{\"name\":\"vale/vnet/tso\",\"value\":%.2f,\"unit\":\"GB/s\",\"bytes\":%u,\"batch\":%u,\"ratio\":%.2f}\n", tso[RUNS / 2],
+	printf("{\"name\":\"vnet/plain\",\"value\":%.2f,\"unit\":\"GB/s\",\"bytes\":1500,\"batch\":256}\n", plain[RUNS / 2]);
+	printf("{\"name\":\"vnet/tso\",\"value\":%.2f,\"unit\":\"GB/s\",\"bytes\":%u,\"batch\":%u,\"ratio\":%.2f}\n", tso[RUNS / 2],
 		TSO_LEN, TSO_BATCH, ratio[RUNS / 2]);
 	inproc_close(&a.fd);
 	inproc_close(&b.fd);

@@ -238,6 +238,12 @@ static const struct target targets[] = {
 	{ "VALE, 60 B, over memif", "vale/60/b256/1tx/touched", "memif/64", METRIC_RX_PPS, 1e-6, false, 2, "" },
 	{ "VALE, 1500 B, over memif", "vale/1500/b256/1tx/touched", "memif/1518", METRIC_RX_PPS, 1e-6, false, 1, "" },
 	{ "254 ports over 2 ports", "ports/254/unicast", "ports/2/unicast", METRIC_RX_PPS, 1e-6, false, 0.9, "" },
+	{ "pipe, zero-copy monitor read", "monitor/pipe/zcopy/tx/read", NULL, METRIC_RATIO, 1, false, 0.9, "" },
+	{ "pipe, the same, not read", "monitor/pipe/zcopy/tx/ignored", NULL, METRIC_RATIO, 1, false, 0.9, "" },
+	{ "pipe, copy monitor read", "monitor/pipe/copy/tx/read", NULL, METRIC_RATIO, 1, false, 0.5, "" },
+	{ "VALE, copy monitor read", "monitor/vale/copy/tx/read", NULL, METRIC_RATIO, 1, false, 0.5, "" },
+	{ "pipe, copy monitor closed", "monitor/pipe/copy/tx/closed", NULL, METRIC_RATIO, 1, false, 0.97, "" },
+	{ "VALE, copy monitor closed", "monitor/vale/copy/tx/closed", NULL, METRIC_RATIO, 1, false, 0.97, "" },
 	{ "wake-up, pipe, poll", "wakeup/pipe/poll", NULL, METRIC_P50_NS, 1e-3, true, 100, "us" },
 	{ "wake-up, VALE, poll", "wakeup/vale/poll", NULL, METRIC_P50_NS, 1e-3, true, 100, "us" },
 	{ "wake-up, VALE, mixed set", "wakeup/vale/mixed", NULL, METRIC_P50_NS, 1e-3, true, 100, "us" },
@@ -257,6 +263,7 @@ static const struct target targets[] = {
 	{ "host rings, TCP, over none", "host/iperf3", NULL, METRIC_RATIO, 1, false, 0.5, "" },
 	{ "engine alone, VALE", "engine/vale", NULL, METRICS, 1, true, 20, "ns" },
 	{ "engine alone, empty switch", "engine/empty", NULL, METRICS, 1, true, 10, "ns" },
+	{ "segmentation, over plain VALE", "vnet/tso", "vnet/plain", METRICS, 1, false, 0.5, "" },
 	{ "engine alone, pipe", "engine/pipe", NULL, METRICS, 1, true, 15, "ns" },
 };
 
