@@ -182,6 +182,10 @@ static int tx_ring_make(int fd, const struct driver_info *info, uint32_t bytes, 
  * The virtio-net header in front of transmitted frames asks for no offload. It is there because the kernel then
  * leaves the judgement of lengths to us: without it, only one kind of VLAN tag may go beyond the MTU. And it tells how
  * much of a frame is to be copied.
+ *
+ * With PACKET_LOSS the slot of a frame that the kernel refuses comes back as that of one that was sent
+ * (TP_STATUS_AVAILABLE, never WRONG_FORMAT), so such frames cannot be counted; without it one of them stops
+ * the ring. Lengths are checked before the kernel gets a frame.
  */
 static int tx_socket_open(const struct driver_info *info, const struct driver_params *params,
 			  struct afpacket_sockets *s, struct driver_error *err)

@@ -289,7 +289,7 @@ struct arena_root {
 };
 
 #define ARENA_MAGIC	0x616e6572416d6eULL	/* "nmArena" */
-#define ARENA_LAYOUT	4u
+#define ARENA_LAYOUT	5u
 
 /* --- positions and indexes --- */
 
