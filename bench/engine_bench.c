@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The engine alone: one thread, one core, no other process. Nanoseconds a packet for a VALE port to another, into a switch where nobody listens, and
- * through a pipe; the data are written once and not read, so that what is left is the engine's own work. Then the bytes that a receiver gets when 64 KiB
- * TCP packets are segmented for it, as a ratio to those of plain 1500 byte frames, and what a monitor costs that the same thread reads. One JSON object a
- * line on stdout.
+ * through a pipe, and on a switch where a module decides; the data are written once and not read, so that what is left is the engine's own work. Then
+ * the bytes that a receiver gets when 64 KiB TCP packets are segmented for it, as a ratio to those of plain 1500 byte frames, and what a monitor costs
+ * that the same thread reads. One JSON object a line on stdout.
  *
  *	engine-bench [bytes [batch]]		default 60, 256
  */
@@ -92,6 +92,9 @@ end_receive(struct end *e)
 	e->rx->head = e->rx->cur = e->rx->tail;
 }
 
+/* A worker, which is this thread, forwards what is sent. */
+static bool deferred;
+
 static double
 run(struct end *a, struct end *b, unsigned batch)
 {
@@ -100,6 +103,8 @@ run(struct end *a, struct end *b, unsigned batch)
 
 	while (n < PACKETS) {
 		n += end_send(a, batch);
+		if (deferred)
+			inproc_work_switches();
 		if (b != NULL)
 			end_receive(b);
 	}
@@ -312,6 +317,29 @@ measure_tso(void)
 	inproc_close(&big.fd);
 }
 
+/* The least that a module can do: all goes to port 1. */
+static void
+module_lookup(void *ctx, struct netmap_switch_packet *packets, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		packets[i].dst_port = 1;
+}
+
+static void
+measure_module(unsigned len, unsigned batch)
+{
+	static const struct netmap_switch_module module = {
+		.abi = NETMAP_SWITCH_ABI, .size = sizeof(module), .name = "bench", .header_len = 64, .lookup = module_lookup,
+	};
+
+	if (inproc_own("vale2", 1) != 0 || inproc_module_set("vale2", 1, &module) != 0)
+		exit(1);
+	deferred = true;
+	measure("module", "vale2:a", "vale2:b", len, batch);
+	deferred = false;
+	inproc_disown("vale2", 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -327,6 +355,7 @@ main(int argc, char **argv)
 	measure("vale", "vale0:a", "vale0:b", len, batch);
 	measure("empty", "vale1:a", NULL, len, batch);
 	measure("pipe", "p{1", "p}1", len, batch);
+	measure_module(len, batch);
 	measure_monitor("pipe/zcopy", "p{2", "p}2", NR_ZCOPY_MON, len, batch, true);
 	measure_monitor("pipe/zcopy-ignored", "p{2", "p}2", NR_ZCOPY_MON, len, batch, false);
 	measure_monitor("pipe/copy", "p{2", "p}2", NR_MONITOR_TX, len, batch, true);

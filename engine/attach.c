@@ -9,6 +9,7 @@
 #include "persistent.h"
 #include "port_name.h"
 #include "session.h"
+#include "vale_worker.h"
 
 struct attachment {
 	struct session *nic, *vale, *host;	/* host: NULL without the host's side */
@@ -237,6 +238,19 @@ port_lookup(void *caller, const char *name, struct port **out, struct why *why)
 	return error;
 }
 
+/* Does the caller have the token of the switch, if that is owned? */
+static int
+owner_check(const struct request_msg *msg, uint64_t token, struct why *why)
+{
+	size_t n = port_name_switch_len(msg->hdr.nr_name);
+	char sw[VALE_NAME_SIZE];
+
+	if (n == 0 || n >= sizeof(sw))
+		return 0;
+	str_copy(sw, sizeof(sw), msg->hdr.nr_name, n);
+	return vale_token_check(sw, token, why);
+}
+
 /* --- attaching --- */
 
 /* What is attached is the interface of this name, or, with *persistent set, that port. */
@@ -333,14 +347,16 @@ err:
 
 /* A persistent port is put on its first switch as it is. A second one gets it as it would get an interface. */
 int
-request_vale_attach(void *caller, struct request_msg *msg, struct why *why)
+request_vale_attach(void *caller, uint64_t token, struct request_msg *msg, struct why *why)
 {
 	struct nmreq_vale_attach *body = request_body(msg);
 	char ifname[NETMAP_REQ_IFNAMSIZ], sw[VALE_NAME_SIZE];
 	struct port *persistent;
 	struct port_name pn;
-	int error = attach_check(caller, msg, &body->reg, &pn, ifname, &persistent, why);
+	int error = owner_check(msg, token, why);
 
+	if (error == 0)
+		error = attach_check(caller, msg, &body->reg, &pn, ifname, &persistent, why);
 	if (error != 0)
 		return error;
 	if (persistent == NULL || persistent->sw != NULL)
@@ -400,13 +416,15 @@ attachment_of(const struct port *p, int not_attached, const char *text, int *err
 }
 
 int
-request_vale_detach(void *caller, struct request_msg *msg, struct why *why)
+request_vale_detach(void *caller, uint64_t token, struct request_msg *msg, struct why *why)
 {
 	struct nmreq_vale_detach *body = request_body(msg);
 	struct attachment *at;
 	struct port *p;
-	int error = attached_lookup(caller, msg, &p, why);
+	int error = owner_check(msg, token, why);
 
+	if (error == 0)
+		error = attached_lookup(caller, msg, &p, why);
 	if (error != 0)
 		return error;
 	if (p->persistent) {

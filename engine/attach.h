@@ -15,8 +15,8 @@
 #include "port.h"
 #include "request.h"
 
-int request_vale_attach(void *caller, struct request_msg *msg, struct why *why);
-int request_vale_detach(void *caller, struct request_msg *msg, struct why *why);
+int request_vale_attach(void *caller, uint64_t token, struct request_msg *msg, struct why *why);
+int request_vale_detach(void *caller, uint64_t token, struct request_msg *msg, struct why *why);
 int request_vale_polling(void *caller, struct request_msg *msg, bool enable, struct why *why);
 
 /* The interface behind this port is gone: attach_reap detaches it, if it is attached. */

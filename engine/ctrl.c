@@ -11,6 +11,7 @@
 #include "params.h"
 #include "session.h"
 #include "sync.h"
+#include "vale_worker.h"
 
 /* What a port takes along when it goes: itself, its switch, and the driver's memory of its two sides. */
 #define RETIRED_PER_PORT	4u
@@ -81,6 +82,7 @@ engine_fini(void)
 {
 	attach_close_all();
 	persistent_close_all();
+	vale_close_all();
 	retire_run();
 	retire_reserve(0);
 	chunks_free();
@@ -218,6 +220,12 @@ session_close(struct session *s)
 	ends_reserve();
 }
 
+void
+session_use_token(struct session *s, uint64_t token)
+{
+	s->token = token;
+}
+
 struct binding *
 session_binding(const struct session *s)
 {
@@ -248,10 +256,8 @@ request_name(uint16_t type)
 static int
 request_dispatch(struct session *s, void *caller, struct request_msg *msg, struct why *why)
 {
-	if (msg->kind == REQUEST_CONFIG) {
-		os_format(why->text, sizeof(why->text), "%s: no switch of that name has a configuration hook", msg->hdr.nr_name);
-		return -EINVAL;
-	}
+	if (msg->kind == REQUEST_CONFIG)
+		return request_config(msg, why);
 	switch (msg->hdr.nr_reqtype) {
 	case NETMAP_REQ_REGISTER:
 		return session_register(s, caller, msg, why);
@@ -270,9 +276,9 @@ request_dispatch(struct session *s, void *caller, struct request_msg *msg, struc
 	case NETMAP_REQ_VALE_DELIF:
 		return request_vale_delif(caller, msg, why);
 	case NETMAP_REQ_VALE_ATTACH:
-		return request_vale_attach(caller, msg, why);
+		return request_vale_attach(caller, s->token, msg, why);
 	case NETMAP_REQ_VALE_DETACH:
-		return request_vale_detach(caller, msg, why);
+		return request_vale_detach(caller, s->token, msg, why);
 	case NETMAP_REQ_VALE_POLLING_ENABLE:
 	case NETMAP_REQ_VALE_POLLING_DISABLE:
 		return request_vale_polling(caller, msg, msg->hdr.nr_reqtype == NETMAP_REQ_VALE_POLLING_ENABLE, why);

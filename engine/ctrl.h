@@ -33,6 +33,8 @@ void session_close(struct session *s);
 struct binding *session_binding(const struct session *s);
 /* Undoes a registration that the host cannot carry out on its side. */
 void session_undo(struct session *s);
+/* From now on requests of the session count as those of who owns the switch with this token. */
+void session_use_token(struct session *s, uint64_t token);
 /* Region that mmap() of the descriptor maps; NULL while not registered. */
 struct region *session_region(const struct session *s);
 
@@ -48,6 +50,8 @@ int actor_alloc(uint32_t process, int32_t pid, int32_t tid, struct actor **out);
 void actor_free(struct actor *a);
 /* How many interfaces are attached to switches: they stay when all sessions are closed. */
 unsigned engine_attached(void);
+/* How many switches are owned, with ports or without. */
+unsigned engine_owned(void);
 /* How many persistent ports there are: they stay, too. */
 unsigned engine_persistent(void);
 /* A process is gone: recovers and frees all its actors. */

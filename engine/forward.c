@@ -113,8 +113,14 @@ step_to_switch(struct arena_root *root, struct actor *self, struct forward_pair 
 	/* What came before the interface failed is still there. */
 	if (binding_rxsync(root, self, &p->nic) != 0)
 		got = FORWARD_FAILED;
-	if (packets_move(from, to, &left) == 0)
-		return got;
+	if (packets_move(from, to, &left) == 0) {
+		if (!left || load_relaxed(&to->deferred) == 0)
+			return got;
+		/* Where a worker forwards, room comes back later. */
+		binding_txsync(root, self, &p->vale);
+		if (packets_move(from, to, &left) == 0)
+			return got;
+	}
 	binding_txsync(root, self, &p->vale);
 	return got | FORWARD_MOVED;
 }
@@ -155,7 +161,7 @@ forward_step(struct arena_root *root, struct actor *self, struct forward_pair *p
 void
 forward_arm(struct arena_root *root, struct actor *self, struct forward_pair *p)
 {
-	binding_arm(root, self, &p->vale, EV_IN);
+	binding_arm(root, self, &p->vale, EV_IN | EV_OUT);
 	/* Interfaces whose packets come another way than through the driver. */
 	binding_arm(root, self, &p->nic, EV_IN | EV_OUT);
 }
@@ -163,7 +169,7 @@ forward_arm(struct arena_root *root, struct actor *self, struct forward_pair *p)
 void
 forward_disarm(struct arena_root *root, struct actor *self, struct forward_pair *p)
 {
-	binding_disarm(root, self, &p->vale, EV_IN);
+	binding_disarm(root, self, &p->vale, EV_IN | EV_OUT);
 	binding_disarm(root, self, &p->nic, EV_IN | EV_OUT);
 }
 
@@ -176,7 +182,10 @@ ring_armed(const struct actor *self, const struct kring *kr)
 bool
 forward_armed(const struct actor *self, const struct forward_pair *p)
 {
-	return ring_armed(self, rx_ring(&p->vale)) && ring_armed(self, rx_ring(&p->nic));
+	const struct kring *tx = tx_ring(&p->vale);
+
+	return ring_armed(self, rx_ring(&p->vale)) && ring_armed(self, rx_ring(&p->nic)) &&
+		(tx == NULL || load_relaxed(&tx->deferred) == 0 || ring_armed(self, tx));
 }
 
 uint32_t

@@ -16,8 +16,10 @@ struct actor;
 struct forward_pair;
 struct kring;
 struct nic_ring;
+struct netmap_switch_module;
 struct port;
 struct region;
+struct vale_worker;
 
 enum os_log_level {
 	OS_LOG_ERROR,
@@ -109,6 +111,20 @@ void os_nic_size(void *caller, const char *name, uint32_t *pairs, uint32_t *slot
  */
 int os_worker_start(struct forward_pair *pair, int cpu);
 void os_worker_stop(struct forward_pair *pair);
+/*
+ * From start to stop one of the workers steps the switch (vale_worker.h), sleeping while there is nothing to do. When stop returns, nobody is or will be
+ * inside. flush: what was handed over before has been forwarded when it returns.
+ */
+int os_switch_start(struct vale_worker *w);
+void os_switch_stop(struct vale_worker *w);
+void os_switch_flush(struct vale_worker *w);
+/* No switch has this module, which was given to one, any more. */
+void os_module_put(const struct netmap_switch_module *module);
+/* Locks between the control thread and workers. NULL: no memory. */
+void *os_mutex_new(void);
+void os_mutex_free(void *mutex);
+void os_mutex_lock(void *mutex);
+void os_mutex_unlock(void *mutex);
 /* CPUs that workers can run on. */
 uint32_t os_worker_cpus(void);
 

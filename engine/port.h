@@ -69,6 +69,10 @@ void port_rings_link(struct port *a, struct port *b);
 /* vale_ctrl.c: switches. */
 int vale_attach(struct port *p, const char *switch_name, struct why *why);
 void vale_detach(struct port *p);
+/* A switch without ports, and its end. NULL: no memory. */
+struct vale_switch *vale_create(const char *name);
+void vale_destroy(struct vale_switch *sw);
+void vale_close_all(void);
 struct vale_switch *vale_find(const char *name);
 struct vale_switch *vale_by_index(uint32_t index);
 /* First switch with an index of at least `index`; NULL. */

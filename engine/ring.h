@@ -120,6 +120,7 @@ struct kring {
 	uint8_t dir;			/* enum ring_dir */
 	uint8_t type;			/* enum port_type of the port: what to dispatch on */
 	uint8_t host;			/* NIC: 1 for a ring to the host's stack */
+	uint8_t deferred;		/* VALE TX: a worker takes what is sent here, see vale_worker.h; control side, never goes back to 0 */
 	uint32_t open;			/* some descriptor is bound to it: VALE delivers only then */
 	/* NIC, veth pair, see join.c: TX: the ring at the other end that it leads to. RX: the first of those that lead here. NULL: none. */
 	struct kring *join;
@@ -136,6 +137,7 @@ struct kring {
 	uint32_t hwcur, hwtail;		/* TX: hwcur..rhead-1 to send, rhead..hwtail-1 free. RX: hwcur..hwtail-1 delivered, unreleased */
 	uint64_t own_pos;		/* TX: position of hwcur. RX: position of hwtail */
 	uint64_t own_free;		/* pipe TX: position up to which completed slots were taken back */
+	uint32_t handed;		/* VALE TX, deferred: the positions below are valid; set once */
 	uint64_t *last_entry;		/* VALE TX: forwarding entry of the source seen last */
 	struct ring_counters own;	/* counters of the thread that syncs this ring */
 	uint32_t users;			/* bindings on this ring (control side only) */
@@ -161,12 +163,12 @@ struct kring {
 
 	/* Published tail: producer writes, consumer reads. */
 	uint64_t published __attribute__((aligned(CACHE_LINE)));
-	uint64_t tx_waiters;		/* summary of who waits for room: NIC TX; pipe RX, with the bits in the peer's tx ring */
+	uint64_t tx_waiters;		/* summary of who waits for room: NIC TX, deferred VALE TX; pipe RX, with the bits in the peer's tx ring */
 
 	/* Consumer's line: consumer writes, producers read. */
 	uint64_t released __attribute__((aligned(CACHE_LINE)));
 	uint64_t rx_waiters;		/* summary of who waits for packets */
-	uint32_t taker;			/* NIC TX: actor number of who takes slots away, or changes where they go; 0: nobody */
+	uint32_t taker;			/* NIC TX, deferred VALE TX: actor number of who takes slots away, or changes where they go; 0: nobody */
 	struct kring *take_rx;		/* ... into this ring; NULL: not so far yet */
 
 	uint64_t wait_bits[WAITSET_WORDS] __attribute__((aligned(CACHE_LINE)));
@@ -289,7 +291,7 @@ struct arena_root {
 };
 
 #define ARENA_MAGIC	0x616e6572416d6eULL	/* "nmArena" */
-#define ARENA_LAYOUT	5u
+#define ARENA_LAYOUT	6u
 
 /* --- positions and indexes --- */
 

@@ -16,6 +16,7 @@ struct session {
 	uint32_t nifp_size;		/* bytes */
 	bool exclusive;
 	struct attachment *attachment;	/* that it belongs to, and not to a program */
+	uint64_t token;			/* of an owned switch, 0: none: what may be done there by it */
 	bool settling;			/* a registration was undone, and threads may still be inside */
 };
 

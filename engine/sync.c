@@ -154,7 +154,9 @@ ring_txsync_from(struct arena_root *root, struct actor *self, struct kring *kr, 
 		monitor_sending(root, self->id, kr, kr->rhead);
 	switch (kr->type) {
 	case PORT_VALE:
-		if (kr->rhead != kr->hwcur)
+		if (unlikely(load_relaxed(&kr->deferred) != 0))
+			vale_handover(root, self, kr, kr->rhead);
+		else if (kr->rhead != kr->hwcur)
 			vale_txsync(root, self, kr, kr->rhead);
 		break;
 	case PORT_PIPE:
@@ -341,7 +343,7 @@ busy_has_packets(const struct kring *kr)
 static bool
 busy_has_room(const struct kring *kr)
 {
-	const struct kring *taken = kr->type == PORT_PIPE ? kr->peer : load_relaxed(&kr->joined) ? kr : NULL;
+	const struct kring *taken = kr->type == PORT_PIPE ? kr->peer : load_relaxed(&kr->joined) || load_relaxed(&kr->handed) ? kr : NULL;
 
 	return taken != NULL && index_prev(kr, pos_index(kr, load_acquire(&taken->released))) != load_relaxed(&kr->rcur);
 }
@@ -425,14 +427,14 @@ binding_arm(struct arena_root *root, struct actor *self, struct binding *b, unsi
 		if ((events & EV_IN) != 0)
 			for (i = b->rx_first; i < b->rx_last; i++)
 				waitset_add(&b->rx[i]->rx_waiters, b->rx[i]->wait_bits, self);
-		/* A VALE ring takes everything at once: nobody waits for room in it. */
+		/* A VALE ring takes everything at once, and nobody waits for room in it, unless a worker forwards. */
 		if ((events & EV_OUT) != 0)
 			for (i = b->tx_first; i < b->tx_last; i++) {
 				struct kring *kr = b->tx[i];
 
 				if (kr->type == PORT_PIPE)
 					waitset_add(&kr->peer->tx_waiters, kr->wait_bits, self);
-				else if (kr->type == PORT_NIC)
+				else if (kr->type == PORT_NIC || load_relaxed(&kr->deferred) != 0)
 					waitset_add(&kr->tx_waiters, kr->wait_bits, self);
 			}
 	}
@@ -478,6 +480,10 @@ ring_repair(struct kring *kr)
 		kr->own_pos = kr->peer->published;
 		store_relaxed(&kr->hwcur, pos_index(kr, kr->own_pos));
 		kr->hwtail = index_prev(kr, pos_index(kr, kr->own_free));
+	} else if (kr->handed != 0) {
+		kr->own_pos = kr->published;
+		store_relaxed(&kr->hwcur, pos_index(kr, kr->own_pos));
+		kr->hwtail = index_prev(kr, pos_index(kr, load_relaxed(&kr->released)));
 	}
 }
 
@@ -490,6 +496,8 @@ rings_recover(struct kring **kr, uint32_t n, uint32_t id)
 	for (i = 0; i < n; i++) {
 		if (kr[i]->type == PORT_NIC)
 			join_repair(kr[i], id);
+		else if (load_acquire(&kr[i]->taker) == id)
+			store_release(&kr[i]->taker, 0);
 		if (load_acquire(&kr[i]->busy) == id) {
 			ring_repair(kr[i]);
 			ring_release(kr[i]);
@@ -514,9 +522,11 @@ sleepers_wake(struct arena_root *root, struct port *p)
 		if (kr->peer != NULL && load_relaxed(&kr->tx_waiters) != 0)
 			waitset_wake(root, &kr->tx_waiters, kr->peer->wait_bits);
 	}
-	for (i = 0; p->type == PORT_NIC && i < port_tx_rings(p); i++)
+	for (i = 0; i < port_tx_rings(p); i++)
 		if (load_relaxed(&p->tx[i]->tx_waiters) != 0)
 			waitset_wake(root, &p->tx[i]->tx_waiters, p->tx[i]->wait_bits);
+	if (p->type == PORT_VALE)
+		vale_worker_wake(root, p);
 }
 
 unsigned

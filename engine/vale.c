@@ -124,19 +124,14 @@ slot_gather(struct batch *b, uint64_t word, uint64_t ptr, uint32_t limit)
 	return -1;
 }
 
-static int
-packet_decide(struct batch *b, struct fragment *first, uint32_t flags)
+int
+vale_packet_decide(struct batch *b, struct fragment *first, uint32_t flags)
 {
-	const struct fragment *f = first;
-	uint32_t ofs = b->hdr_len, d1, port;
+	uint32_t ofs, d1, port;
+	const struct fragment *f = first + packet_head(b, first, &ofs);
 	char copy[ETH_HEADER];
 	uint64_t d0;
 
-	/* Behind the virtio-net header, or the second fragment begins with it. */
-	if (ofs != 0 && first->len == ofs && first->count > 1) {
-		ofs = 0;
-		f++;
-	}
 	if (f->len < ofs + ETH_HEADER)
 		return first->count > 1 ? DROP_BAD_CHAIN : DROP_RUNT;
 	if (f->indirect) {
@@ -181,7 +176,7 @@ packet_gather(struct batch *b, uint32_t i, uint32_t avail)
 
 	if (why < 0) {
 		b->frag[first].count = (uint8_t)(b->n - first);
-		why = packet_decide(b, &b->frag[first], all_flags);
+		why = vale_packet_decide(b, &b->frag[first], all_flags);
 	}
 	if (why >= 0) {
 		drop(kr, (enum drop_reason)why, 1);
@@ -245,7 +240,8 @@ plain_gather_behind(struct batch *b, uint32_t i, uint32_t avail, uint32_t hdr_le
 	return n;
 }
 
-static uint32_t
+/* A function of its own, so that the loops in it have the registers. */
+static uint32_t __attribute__((noinline))
 plain_gather(struct batch *b, uint32_t i, uint32_t avail)
 {
 	/* A loop of its own for the usual case. */
@@ -544,7 +540,7 @@ port_deliver(struct batch *b, uint32_t d, uint32_t unicast, uint32_t broadcast)
 			drop(b->kr, why, list_length(b, broadcast));
 	}
 	if (unicast != NO_PACKET) {
-		uni = target_find(b, d, b->kr->id, &why);
+		uni = target_find(b, d, b->ring, &why);
 		if (uni == NULL)
 			drop(b->kr, why, list_length(b, unicast));
 	}
@@ -614,8 +610,8 @@ deliver_flood(struct batch *b)
 		drop(b->kr, DROP_FILTERED, b->n);
 }
 
-static void
-batch_deliver(struct batch *b)
+void
+vale_deliver(struct batch *b)
 {
 	enum drop_reason why = DROP_FILTERED;
 	struct kring *kr = NULL;
@@ -631,16 +627,15 @@ batch_deliver(struct batch *b)
 		return;
 	}
 	if (b->frag[0].dst != DST_DROP)
-		kr = target_find(b, b->frag[0].dst, b->kr->id, &why);
+		kr = target_find(b, b->frag[0].dst, b->ring, &why);
 	if (kr == NULL)
 		drop(b->kr, why, b->n);
 	else
 		deliver_uniform(b, kr);
 }
 
-/* The switch that the port is on, and its number there. A port that changes its switch just now is on none. */
-static struct vale_switch *
-switch_of(const struct port *p, uint32_t *index)
+struct vale_switch *
+vale_switch_of(const struct port *p, uint32_t *index)
 {
 	struct vale_switch *sw = load_acquire(&p->sw);
 
@@ -652,7 +647,7 @@ void
 vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint32_t head)
 {
 	struct batch b;
-	struct vale_switch *sw = switch_of(kr->port, &b.index);
+	struct vale_switch *sw = vale_switch_of(kr->port, &b.index);
 	uint32_t avail = index_diff(kr, head, kr->hwcur), i = kr->hwcur, n;
 	uint32_t most = load_relaxed(&root->bridge_batch);
 
@@ -665,6 +660,7 @@ vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint3
 	b.self = self;
 	b.kr = kr;
 	b.sw = sw;
+	b.ring = kr->id;
 	b.most = most - 1 < BATCH_MAX ? most : BATCH_MAX;
 	b.src = 0;
 	b.dst = ~UINT64_C(0);
@@ -676,7 +672,7 @@ vale_txsync(struct arena_root *root, struct actor *self, struct kring *kr, uint3
 		n = batch_gather(&b, i, avail);
 		counter_bump(&kr->own.packets, b.packets);
 		counter_bump(&kr->own.bytes, b.bytes);
-		batch_deliver(&b);
+		vale_deliver(&b);
 		i = index_add(kr, i, n);
 	}
 	store_relaxed(&kr->hwcur, head);

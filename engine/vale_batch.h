@@ -33,6 +33,7 @@ struct batch {
 	struct vale_switch *sw;
 	uint32_t index;				/* of the sender's port there */
 	uint32_t hdr_len;			/* of the virtio-net header in front of each frame, bytes */
+	uint32_t ring;				/* of the destination, modulo its rings */
 	uint32_t stamp;				/* of the forwarding table, now */
 	uint32_t most;				/* fragments until it is full: parameter, at most BATCH_MAX */
 	uint32_t n;				/* fragments */
@@ -43,6 +44,21 @@ struct batch {
 	bool uniform;				/* all packets: one fragment, to frag[0].dst, direct */
 	struct fragment frag[BATCH_MAX + NETMAP_MAX_FRAGS];
 };
+
+/* A packet's frame begins so many fragments behind its first one, at byte *ofs: behind the virtio-net header, or the second fragment begins with it. */
+static inline uint32_t
+packet_head(const struct batch *b, const struct fragment *first, uint32_t *ofs)
+{
+	bool apart = b->hdr_len != 0 && first->len == b->hdr_len && first->count > 1;
+
+	*ofs = apart ? 0 : b->hdr_len;
+	return apart;
+}
+
+/* Where it goes by its addresses: sets first->dst. A reason to drop it, or -1. */
+int vale_packet_decide(struct batch *b, struct fragment *first, uint32_t flags);
+/* Delivers all packets, whose `dst` is set, and so is `uniform`. */
+void vale_deliver(struct batch *b);
 
 static inline void
 drop(struct kring *kr, enum drop_reason why, uint64_t n)

@@ -21,10 +21,12 @@
 #include "../engine/forward.h"
 #include "../engine/nic.h"
 #include "../engine/os.h"
+#include "../engine/vale_worker.h"
 
 #define REGIONS		1024
 #define NIC_SLOTS	64u
 #define PAIRS_MAX	64u
+#define SWITCHES_MAX	16u
 #define CPUS		4u			/* that attached interfaces are told of */
 #define SPACE		(UINT64_C(64) << 30)	/* address space for regions, bytes */
 #define GUARD		((uint64_t)65536)	/* inaccessible bytes on both sides of a region */
@@ -46,6 +48,8 @@ static struct {
 	unsigned nic_hosts;		/* ports with an open host side */
 	struct forward_pair *pair[PAIRS_MAX];
 	int pair_cpu[PAIRS_MAX];
+	struct vale_worker *worker[SWITCHES_MAX];
+	unsigned modules_put;
 	pthread_mutex_t log_lock;	/* the data path logs from any thread, also with `lock` held */
 	unsigned log_lines;
 	char log_last[512];
@@ -382,6 +386,92 @@ os_worker_cpus(void)
 	return CPUS;
 }
 
+int
+os_switch_start(struct vale_worker *w)
+{
+	for (unsigned i = 0; i < SWITCHES_MAX; i++)
+		if (host.worker[i] == NULL) {
+			if (allocation_fails())
+				break;
+			host.worker[i] = w;
+			return 0;
+		}
+	return -ENOMEM;
+}
+
+void
+os_switch_stop(struct vale_worker *w)
+{
+	for (unsigned i = 0; i < SWITCHES_MAX; i++)
+		if (host.worker[i] == w)
+			host.worker[i] = NULL;
+}
+
+static struct actor *actor_of_thread(void);
+
+/* With `lock` held, as in every request. */
+void
+os_switch_flush(struct vale_worker *w)
+{
+	vale_worker_step(host.root, actor_of_thread(), w);
+}
+
+void
+os_module_put(const struct netmap_switch_module *module)
+{
+	host.modules_put++;
+}
+
+unsigned
+inproc_modules_put(void)
+{
+	return host.modules_put;
+}
+
+void *
+os_mutex_new(void)
+{
+	pthread_mutex_t *m = os_alloc(sizeof(*m));
+
+	if (m != NULL)
+		pthread_mutex_init(m, NULL);
+	return m;
+}
+
+void
+os_mutex_free(void *mutex)
+{
+	pthread_mutex_destroy(mutex);
+	os_free(mutex);
+}
+
+void
+os_mutex_lock(void *mutex)
+{
+	pthread_mutex_lock(mutex);
+}
+
+void
+os_mutex_unlock(void *mutex)
+{
+	pthread_mutex_unlock(mutex);
+}
+
+/* The lock keeps requests away: no switch comes or goes. */
+bool
+inproc_work_switches(void)
+{
+	struct actor *self = inproc_actor();
+	bool moved = false;
+
+	pthread_mutex_lock(&host.lock);
+	for (unsigned i = 0; i < SWITCHES_MAX; i++)
+		if (host.worker[i] != NULL)
+			moved |= vale_worker_step(host.root, self, host.worker[i]);
+	pthread_mutex_unlock(&host.lock);
+	return moved;
+}
+
 unsigned
 inproc_work(void)
 {
@@ -505,18 +595,67 @@ actor_key_create(void)
 	pthread_key_create(&actor_key, actor_gone);
 }
 
+/* With `lock` held. */
+static struct actor *
+actor_of_thread(void)
+{
+	if (this_actor != NULL)
+		return this_actor;
+	pthread_once(&actor_once, actor_key_create);
+	if (actor_alloc(1, getpid(), (int)syscall(SYS_gettid), &this_actor) != 0)
+		abort();
+	pthread_setspecific(actor_key, this_actor);
+	return this_actor;
+}
+
 struct actor *
 inproc_actor(void)
 {
 	if (this_actor != NULL)
 		return this_actor;
-	pthread_once(&actor_once, actor_key_create);
 	pthread_mutex_lock(&host.lock);
-	if (actor_alloc(1, getpid(), (int)syscall(SYS_gettid), &this_actor) != 0)
-		abort();
+	actor_of_thread();
 	pthread_mutex_unlock(&host.lock);
-	pthread_setspecific(actor_key, this_actor);
 	return this_actor;
+}
+
+/* --- switches --- */
+
+int
+inproc_own(const char *name, uint64_t token)
+{
+	struct why why;
+	int error;
+
+	pthread_mutex_lock(&host.lock);
+	error = vale_own(name, token, &why);
+	pthread_mutex_unlock(&host.lock);
+	return error;
+}
+
+int
+inproc_disown(const char *name, uint64_t token)
+{
+	struct why why;
+	int error;
+
+	pthread_mutex_lock(&host.lock);
+	error = vale_disown(name, token, &why);
+	engine_tick();
+	pthread_mutex_unlock(&host.lock);
+	return error;
+}
+
+int
+inproc_module_set(const char *name, uint64_t token, const struct netmap_switch_module *module)
+{
+	struct why why;
+	int error;
+
+	pthread_mutex_lock(&host.lock);
+	error = vale_module_set(name, token, module, module != NULL ? module->name : NULL, &why);
+	pthread_mutex_unlock(&host.lock);
+	return error;
 }
 
 void

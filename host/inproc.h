@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <netmap_switch.h>
+
 #include "../engine/ctrl.h"
 #include "../engine/nic.h"
 #include "../engine/sync.h"
@@ -77,6 +79,14 @@ unsigned inproc_nic_hosts(void);
 unsigned inproc_work(void);
 /* Ring pairs that a worker on this CPU has (0 to 3; -1: on any). */
 unsigned inproc_pairs(int cpu);
+
+/* Who owns switches, and modules, given directly; how many uses of a module have ended. */
+int inproc_own(const char *name, uint64_t token);
+int inproc_disown(const char *name, uint64_t token);
+int inproc_module_set(const char *name, uint64_t token, const struct netmap_switch_module *module);
+unsigned inproc_modules_put(void);
+/* One step for each switch that has a worker; true if packets moved. */
+bool inproc_work_switches(void);
 
 /* NULL: none. Not while other threads sync. */
 void inproc_hooks_set(const struct inproc_hooks *hooks);

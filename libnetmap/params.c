@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client_internal.h"
+#include "question.h"
 #include "stats_snapshot.h"
 
 #define PARAMS_MAX	1024u
@@ -27,13 +28,7 @@ struct netmap_fdb {
 	struct netmap_fdb_entry *entries;
 };
 
-/* Every public function is one of these, between entering and leaving the library. */
-struct question {
-	int (*ask)(void *arg);
-	void *arg;
-};
-
-static int
+int
 question_put(const struct question *q)
 {
 	int err, saved = errno;
@@ -71,9 +66,8 @@ change_ask(uint16_t type, const void *body, size_t size)
 	return n;
 }
 
-/* The text in from[], which is a field of messages and full when it need not end, into a zeroed one. -ENAMETOOLONG. */
-static int
-name_put(char *to, size_t size, const char *from)
+int
+question_name(char *to, size_t size, const char *from)
 {
 	size_t n = strnlen(from, size);
 
@@ -181,7 +175,7 @@ netmap_param_set(const char *name, uint64_t value)
 	struct proto_param_set q = { .value = value };
 
 	/* No parameter has so long a name. */
-	if (name_put(q.name, sizeof(q.name), name) != 0)
+	if (question_name(q.name, sizeof(q.name), name) != 0)
 		return -ENOENT;
 	return question_put(&(struct question){ param_set_ask, &q });
 }
@@ -247,7 +241,7 @@ netmap_fdb_take(const char *switch_name, struct netmap_fdb **out)
 	*out = NULL;
 	if (t == NULL)
 		return -ENOMEM;
-	err = name_put(f.q.name, sizeof(f.q.name), switch_name);
+	err = question_name(f.q.name, sizeof(f.q.name), switch_name);
 	if (err == 0)
 		err = question_put(&(struct question){ fdb_ask, &f });
 	if (err == 0)
@@ -304,7 +298,7 @@ static int
 fdb_change(enum proto_fdb_op op, const char *name, const uint8_t addr[6])
 {
 	struct proto_fdb_set q = { .op = (uint16_t)op };
-	int err = name_put(q.name, sizeof(q.name), name);
+	int err = question_name(q.name, sizeof(q.name), name);
 
 	if (err != 0)
 		return err;

@@ -4,7 +4,7 @@
  *
  * One SOCK_SEQPACKET connection per process, opened on first use and again after fork. A message is one packet: a header, then the body of its type.
  * Every request but WAKE and THREAD_EXIT is answered by one reply of the same type and sequence number; replies come in the order of the requests.
- * A reply with an error is the header alone, but for HELLO, REQUEST, PARAM_SET and FDB_SET, whose replies are always whole: they
+ * A reply with an error is the header alone, but for HELLO, REQUEST, PARAM_SET, FDB_SET and SWITCH, whose replies are always whole: they
  * carry a text.
  * Sizes are exact (that of a request_msg is its len): a message of another size, an unknown type, a wrong magic or version, or descriptors that the
  * type does not carry close the connection. All numbers are in the machine's byte order: both ends run on one machine.
@@ -49,6 +49,8 @@ enum proto_type {
 	PROTO_PARAM_SET,	/* a parameter by name */
 	PROTO_FDB,		/* a switch's forwarding table, as a sealed memfd */
 	PROTO_FDB_SET,		/* makes or removes an entry of it */
+	PROTO_SWITCH,		/* owning a switch, its module, and the owner's token */
+	PROTO_SWITCH_GET,	/* a switch by number */
 	PROTO_TYPES
 };
 
@@ -227,6 +229,38 @@ struct proto_fdb_set {
 	char name[NETMAP_REQ_IFNAMSIZ];
 	uint8_t addr[6];
 	uint16_t op;			/* enum proto_fdb_op */
+};
+
+enum proto_switch_op {
+	PROTO_SWITCH_OWN = 1,		/* makes the switch; the reply has its token */
+	PROTO_SWITCH_DISOWN,
+	PROTO_SWITCH_MODULE,		/* puts the module on it; an empty name: learning */
+	PROTO_SWITCH_TOKEN		/* requests of that session count as the owner's of any switch with this token */
+};
+
+/* SWITCH: the reply is whole also when it fails. */
+struct proto_switch {
+	char name[NETMAP_REQ_IFNAMSIZ];	/* of the switch */
+	char module[32];
+	uint64_t token;			/* 0: none */
+	uint32_t session;		/* TOKEN */
+	uint32_t op;			/* enum proto_switch_op */
+};
+
+struct proto_switch_reply {
+	struct why why;
+	uint64_t token;			/* OWN */
+};
+
+#define PROTO_SWITCH_OWNED	1u
+#define PROTO_SWITCH_WORKER	2u	/* netmapd forwards there, not the senders */
+
+/* SWITCH_GET (request: proto_param_get): ENOENT beyond the last. */
+struct proto_switch_info {
+	char name[NETMAP_REQ_IFNAMSIZ];
+	char module[32];		/* empty: learning */
+	uint32_t ports;
+	uint32_t flags;
 };
 
 struct proto_info_reply {

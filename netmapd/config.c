@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The configuration file: lines "name = value"; what follows a # is a comment. The first line that is wrong ends the start.
+ * The configuration file: lines "name = value" for parameters, "module.SWITCH = NAME" for modules of switches; what follows a # is a comment. The first
+ * line that is wrong ends the start.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -13,10 +14,12 @@
 #include "../engine/params.h"
 #include "config.h"
 #include "log.h"
+#include "modules.h"
 
 #define FILE_NAME	"netmapd.conf"
 #define SYSTEM_FILE	"/etc/netmap/" FILE_NAME
 #define LINE_SIZE	512
+#define MODULE_PREFIX	"module."
 
 int
 config_set(const char *name, uint64_t value, struct why *why)
@@ -71,6 +74,8 @@ line_apply(char *line, struct why *why)
 	}
 	*equals = '\0';
 	name = trim(name);
+	if (strncmp(name, MODULE_PREFIX, strlen(MODULE_PREFIX)) == 0)
+		return modules_configure(name + strlen(MODULE_PREFIX), trim(equals + 1), why);
 	if (number_parse(trim(equals + 1), &value) != 0) {
 		snprintf(why->text, sizeof(why->text), "the value of %.64s is not a number", name);
 		return -EINVAL;

@@ -20,6 +20,7 @@
 #include "config.h"
 #include "connection.h"
 #include "log.h"
+#include "modules.h"
 #include "nic.h"
 #include "process.h"
 #include "server.h"
@@ -400,6 +401,41 @@ fdb_set(const struct message *m)
 	return connection_reply(m->from, m->hdr, -err, &why, sizeof(why), NULL);
 }
 
+static int
+switch_change(const struct message *m)
+{
+	const struct proto_switch *q = m->body;
+	struct proto_switch_reply r = { 0 };
+	struct open_session *s;
+	int err = -ENXIO;
+
+	if (q->op == PROTO_SWITCH_TOKEN) {
+		s = sessions_find(q->session);
+		if (s != NULL) {
+			session_use_token(s->engine, q->token);
+			err = 0;
+		}
+	} else {
+		err = modules_change(q, &r.token, &r.why);
+	}
+	if (err == -EPROTO)
+		return err;
+	if (err != 0 && r.why.text[0] != '\0')
+		os_log(OS_LOG_INFO, "process %d: %s (error %d)", (int)process_pid(connection_process(m->from)), r.why.text, -err);
+	server_tick_soon();
+	return connection_reply(m->from, m->hdr, -err, &r, sizeof(r), NULL);
+}
+
+static int
+switch_get(const struct message *m)
+{
+	const struct proto_param_get *q = m->body;
+	struct proto_switch_info info;
+	int err = modules_describe(q->index, &info);
+
+	return err != 0 ? reply_error(m, err) : reply(m, &info, sizeof(info), -1);
+}
+
 #define VARIABLE	SIZE_MAX	/* the handler checks the size */
 
 static const struct {
@@ -425,6 +461,8 @@ static const struct {
 	[PROTO_PARAM_SET] = { param_write, sizeof(struct proto_param_set), 0, 0 },
 	[PROTO_FDB] = { fdb, sizeof(struct proto_fdb), 0, 0 },
 	[PROTO_FDB_SET] = { fdb_set, sizeof(struct proto_fdb_set), 0, 0 },
+	[PROTO_SWITCH] = { switch_change, sizeof(struct proto_switch), 0, 0 },
+	[PROTO_SWITCH_GET] = { switch_get, sizeof(struct proto_param_get), 0, 0 },
 };
 
 int

@@ -19,6 +19,7 @@
 #include "../drivers/state_file.h"
 #include "config.h"
 #include "log.h"
+#include "modules.h"
 #include "server.h"
 #include "start.h"
 
@@ -27,6 +28,7 @@
 struct options {
 	const char *socket;
 	const char *config;		/* NULL: the file of this instance, if there is one */
+	const char *module_dir;		/* NULL: where modules were installed */
 	bool foreground;
 	bool orphan;			/* started by libnetmap: nobody waits for us */
 	bool verbose;
@@ -46,6 +48,8 @@ usage(FILE *to)
 		"  -c, --config FILE   read parameters from this file (default: /etc/netmap/netmapd.conf for the\n"
 		"                      system's instance, netmapd.conf in the private directory or\n"
 		"                      $XDG_CONFIG_HOME/netmap/netmapd.conf for a private one, if there)\n"
+		"  -m, --module-dir DIR  load switch modules from this directory (default:\n"
+		"                      " MODULE_DIR ")\n"
 		"      --orphan        used by libnetmap: go on in this process, which nobody waits for\n"
 		"  -v, --verbose       log what every client does\n"
 		"  -V, --version       print the version and leave\n"
@@ -60,6 +64,7 @@ options_parse(int argc, char **argv, struct options *o)
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "socket", required_argument, NULL, 's' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "module-dir", required_argument, NULL, 'm' },
 		{ "idle", required_argument, NULL, 'i' },
 		{ "orphan", no_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -71,7 +76,7 @@ options_parse(int argc, char **argv, struct options *o)
 	char *end;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fs:c:i:vVh", longopts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "fs:c:m:i:vVh", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			o->foreground = true;
@@ -81,6 +86,13 @@ options_parse(int argc, char **argv, struct options *o)
 			break;
 		case 'c':
 			o->config = optarg;
+			break;
+		case 'm':
+			if (optarg[0] != '/') {
+				fprintf(stderr, "netmapd: --module-dir %s: not an absolute path\n", optarg);
+				return 2;
+			}
+			o->module_dir = optarg;
 			break;
 		case 'o':
 			o->orphan = true;
@@ -208,6 +220,8 @@ main(int argc, char **argv)
 		return fail(strerror(errno));
 	if (!o.idle_given && !o.foreground && s.dir[0] != '\0')
 		o.idle_s = IDLE_PRIVATE_S;
+	if (o.module_dir != NULL)
+		modules_set_dir(o.module_dir);
 	so = (struct server_options){ .path = s.path, .listen_fd = s.listen_fd, .lock_fd = s.lock_fd, .idle_s = o.idle_s };
 	if (server_init(&so, text, sizeof(text)) != 0 || config_load(o.config, &s, text, sizeof(text)) != 0) {
 		unlink(s.path);

@@ -4,6 +4,7 @@
  * logging in log.c, interfaces in nic.c.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,35 @@ bool
 os_region_ready(const struct region *r)
 {
 	return arena_region(r->no) != NULL && load_relaxed(&r->failed) == 0;
+}
+
+void *
+os_mutex_new(void)
+{
+	pthread_mutex_t *m = malloc(sizeof(*m));
+
+	if (m != NULL)
+		pthread_mutex_init(m, NULL);
+	return m;
+}
+
+void
+os_mutex_free(void *mutex)
+{
+	pthread_mutex_destroy(mutex);
+	free(mutex);
+}
+
+void
+os_mutex_lock(void *mutex)
+{
+	pthread_mutex_lock(mutex);
+}
+
+void
+os_mutex_unlock(void *mutex)
+{
+	pthread_mutex_unlock(mutex);
 }
 
 /* netmapd has no caller's memory: slots with addresses in them are synced by the processes that filled them. */

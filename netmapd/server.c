@@ -176,7 +176,7 @@ server_active(void)
 {
 	int64_t idle_ms = (int64_t)server.opt.idle_s * 1000;
 
-	if (sessions_count() > 0 || engine_attached() > 0 || engine_persistent() > 0 || server.opt.idle_s < 0)
+	if (sessions_count() > 0 || engine_attached() > 0 || engine_persistent() > 0 || engine_owned() > 0 || server.opt.idle_s < 0)
 		server.leave_at = 0;
 	else
 		server.leave_at = now_ms() + (idle_ms > IDLE_MIN_MS ? idle_ms : IDLE_MIN_MS);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include "../engine/lease.h"
 #include "../engine/os.h"
 #include "../engine/persistent.h"
+#include "../engine/vale_worker.h"
 #include "arena.h"
 #include "nic.h"
 #include "server.h"
@@ -75,6 +77,11 @@ ring_used(const struct kring *kr)
 
 		return used < n ? (uint32_t)used : 0;
 	}
+	if (load_relaxed(&kr->handed) != 0) {
+		uint64_t used = pos_diff(kr, load_relaxed(&kr->published), load_relaxed(&kr->released));
+
+		return used < n ? (uint32_t)used : 0;
+	}
 	/* RX: delivered and not given back. TX: given, and not taken away. */
 	from = load_relaxed(&kr->hwcur);
 	to = kr->dir == RING_RX ? load_relaxed(&kr->hwtail) : load_relaxed(&kr->rhead);
@@ -95,6 +102,19 @@ ring_describe(const struct kring *kr, struct proto_stats_ring *r)
 	lease_read(kr, r);
 }
 
+/* Behind what the port itself is: who forwards what it sends. */
+static void
+switch_mode(const struct vale_switch *sw, char *mode, size_t size)
+{
+	size_t n = strlen(mode);
+
+	if (n > 0 && n + 2 < size) {
+		memcpy(mode + n, ", ", 3);
+		n += 2;
+	}
+	vale_describe(sw, mode + n, size - n);
+}
+
 static void
 port_describe(const struct port *p, struct proto_stats_port *d)
 {
@@ -103,7 +123,9 @@ port_describe(const struct port *p, struct proto_stats_port *d)
 	switch (p->type) {
 	case PORT_VALE:
 		if (!attach_describe(p, d->mode, sizeof(d->mode)) && !persistent_describe(p, d->mode, sizeof(d->mode)))
-			strcpy(d->mode, p->sw != NULL ? "learning" : "parent of pipes");
+			snprintf(d->mode, sizeof(d->mode), "%s", p->sw == NULL ? "parent of pipes" : p->sw->worker == NULL ? "learning" : "");
+		if (p->sw != NULL && p->sw->worker != NULL)
+			switch_mode(p->sw, d->mode, sizeof(d->mode));
 		break;
 	case PORT_PIPE:
 		strcpy(d->mode, "pipe");

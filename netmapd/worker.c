@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Workers: the threads that move the packets of attached interfaces (os_worker_*). They run the data path as a client's
- * threads do, each with an actor of its own, and nothing else: no request, no memory of the control side's.
+ * Workers: the threads that move the packets of attached interfaces (os_worker_*) and of switches with modules
+ * (os_switch_*). They run the data path as a client's threads do, each with an actor of its own, and nothing else: no
+ * request, no memory of the control side's.
  *
  * A pool of as many threads as half the CPUs, or ring pairs if these are fewer, shares the pairs: the other half is for
  * those who send and receive. On two CPUs one thread takes a frame from one interface through the switch to another without
@@ -23,6 +24,7 @@
 
 #include "../engine/forward.h"
 #include "../engine/os.h"
+#include "../engine/vale_worker.h"
 #include "../host/spin.h"
 #include "../host/sys.h"
 #include "actors.h"
@@ -36,9 +38,10 @@
 #define RETRY_NS	100000000	/* an interface that is down is tried again after so long */
 #define NS_PER_MS	1000000
 
-/* A pair and its thread. Times are of CLOCK_MONOTONIC, nanoseconds. */
+/* A pair, or a switch, and its thread. Times are of CLOCK_MONOTONIC, nanoseconds. */
 struct job {
-	struct forward_pair *pair;
+	struct forward_pair *pair;	/* NULL: a switch */
+	struct vale_worker *sw;
 	struct worker *worker;
 	struct nic_data *nic;		/* NULL: not an interface, but a persistent port on its second switch */
 	unsigned queue;
@@ -53,6 +56,7 @@ enum command {
 	COMMAND_NONE,
 	COMMAND_ADD,
 	COMMAND_REMOVE,
+	COMMAND_STEP,
 	COMMAND_STOP,
 };
 
@@ -117,9 +121,31 @@ job_move(struct job *j, struct job **list)
 static void
 job_step(struct worker *w, struct job *j)
 {
-	nic_data_use(j->nic);
-	j->found = forward_step(server_root(), w->self, j->pair);
+	if (j->pair != NULL) {
+		nic_data_use(j->nic);
+		j->found = forward_step(server_root(), w->self, j->pair);
+	} else {
+		j->found = vale_worker_step(server_root(), w->self, j->sw) ? FORWARD_MOVED : 0;
+	}
 	j->empty = (j->found & FORWARD_MOVED) != 0 ? 0 : j->empty + 1;
+}
+
+static void
+job_arm(struct worker *w, struct job *j)
+{
+	if (j->pair != NULL)
+		forward_arm(server_root(), w->self, j->pair);
+	else
+		vale_worker_arm(j->sw, w->self);
+}
+
+static void
+job_disarm(struct worker *w, struct job *j)
+{
+	if (j->pair != NULL)
+		forward_disarm(server_root(), w->self, j->pair);
+	else
+		vale_worker_disarm(j->sw);
 }
 
 static void
@@ -127,8 +153,12 @@ job_rouse(struct worker *w, struct job *j)
 {
 	j->empty = 0;
 	j->look_at = 0;
-	if (j->list == &w->asleep)
-		job_move(j, &w->awake);
+	if (j->list != &w->asleep)
+		return;
+	/* Who sends to a switch sees whether it is awake; registrations of pairs are used up. */
+	if (j->pair == NULL)
+		job_disarm(w, j);
+	job_move(j, &w->awake);
 }
 
 /* Its interface is gone: the control thread takes it back soon. */
@@ -194,10 +224,10 @@ job_unwatch(struct worker *w, struct job *j)
 static void
 job_settle(struct worker *w, struct job *j)
 {
-	forward_arm(server_root(), w->self, j->pair);
+	job_arm(w, j);
 	job_step(w, j);
 	if ((j->found & FORWARD_MOVED) != 0) {
-		forward_disarm(server_root(), w->self, j->pair);
+		job_disarm(w, j);
 		return;
 	}
 	job_watch(w, j);
@@ -224,7 +254,7 @@ job_give_back(struct worker *w, struct job *j)
 		if ((j->found & FORWARD_MOVED) == 0)
 			break;
 	}
-	forward_disarm(server_root(), w->self, j->pair);
+	job_disarm(w, j);
 	if (w->cpu < 0)
 		job_unwatch(w, j);
 	job_unlink(j);
@@ -244,6 +274,9 @@ command_run(struct worker *w)
 		break;
 	case COMMAND_REMOVE:
 		job_give_back(w, w->job);
+		break;
+	case COMMAND_STEP:
+		job_step(w, w->job);
 		break;
 	case COMMAND_STOP:
 		break;
@@ -268,7 +301,7 @@ woken_look(struct worker *w)
 	fence_full();
 	for (j = w->asleep; j != NULL; j = next) {
 		next = j->next;
-		if (!forward_armed(w->self, j->pair))
+		if (j->pair == NULL || !forward_armed(w->self, j->pair))
 			job_rouse(w, j);
 	}
 }
@@ -643,4 +676,43 @@ os_worker_stop(struct forward_pair *pair)
 	nic_data_put(j->nic);
 	free(j);
 	pair->job = NULL;
+}
+
+int
+os_switch_start(struct vale_worker *sw)
+{
+	struct job *j = calloc(1, sizeof(*j));
+	int err;
+
+	if (j == NULL)
+		return -ENOMEM;
+	err = worker_choose(-1, &j->worker);
+	if (err != 0) {
+		free(j);
+		return err;
+	}
+	j->sw = sw;
+	sw->job = j;
+	j->worker->jobs++;
+	command_give(j->worker, COMMAND_ADD, j);
+	return 0;
+}
+
+void
+os_switch_stop(struct vale_worker *sw)
+{
+	struct job *j = sw->job;
+
+	command_give(j->worker, COMMAND_REMOVE, j);
+	if (--j->worker->jobs == 0)
+		worker_end(j->worker);
+	free(j);
+}
+
+void
+os_switch_flush(struct vale_worker *sw)
+{
+	struct job *j = sw->job;
+
+	command_give(j->worker, COMMAND_STEP, j);
 }
