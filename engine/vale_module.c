@@ -4,7 +4,6 @@
  */
 #include "bytes.h"
 #include "os.h"
-#include "persistent.h"
 #include "port.h"
 #include "port_name.h"
 #include "request.h"
@@ -72,14 +71,17 @@ port_deferred(const struct port *p)
 }
 
 static int
-module_port_up(const struct netmap_switch_module *m, void *ctx, const struct port *p, uint32_t index)
+module_port_up(const struct vale_switch *sw, const struct netmap_switch_module *m, void *ctx, const struct port *p, uint32_t index)
 {
 	char name[NETMAP_REQ_IFNAMSIZ];
 	int error;
 
 	if (m == NULL || m->port_up == NULL)
 		return 0;
-	port_full_name(p, name);
+	if (p->persistent)
+		os_format(name, sizeof(name), "%s:%s", sw->name, p->name);
+	else
+		str_copy(name, sizeof(name), p->name, sizeof(p->name));
 	error = m->port_up(ctx, index, name, p->num_rx);
 	return error > 0 ? -EINVAL : error;
 }
@@ -118,7 +120,7 @@ vale_worker_port_up(struct vale_switch *sw, struct port *p, struct why *why)
 	if (error != 0 || w == NULL)
 		return error;
 	os_mutex_lock(w->lock);
-	error = module_port_up(w->module, w->ctx, p, p->sw_index);
+	error = module_port_up(sw, w->module, w->ctx, p, p->sw_index);
 	os_mutex_unlock(w->lock);
 	if (error == 0)
 		port_defer(p);
@@ -185,7 +187,7 @@ ports_up(const struct vale_switch *sw, const struct netmap_switch_module *m, voi
 	int error;
 
 	for (i = 0; i < VALE_PORTS; i++) {
-		error = sw->port[i] != NULL ? module_port_up(m, ctx, sw->port[i], i) : 0;
+		error = sw->port[i] != NULL ? module_port_up(sw, m, ctx, sw->port[i], i) : 0;
 		if (error == 0)
 			continue;
 		ports_down(sw, m, ctx, i);

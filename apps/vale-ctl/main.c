@@ -18,6 +18,7 @@
 #include "params.h"
 #include "print.h"
 #include "request.h"
+#include "switches.h"
 #include "table.h"
 
 #define WHY_SIZE	512
@@ -221,6 +222,14 @@ main(int argc, char **argv)
 	case COMMAND_TABLE_ADD:
 	case COMMAND_TABLE_REMOVE:
 		rc = settings(&o);
+		break;
+	case COMMAND_SWITCHES:
+	case COMMAND_OWN:
+	case COMMAND_DISOWN:
+	case COMMAND_MODULE:
+	case COMMAND_CONFIG:
+		rc = switches_run(&o, stdout);
+		rc = rc != 0 ? failed("cannot change or list switches", o.name, rc) : EXIT_SUCCESS;
 		break;
 	default:
 		rc = change(&o);

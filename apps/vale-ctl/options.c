@@ -32,6 +32,12 @@ static const char usage[] =
 	"  -T vale0      list a switch's forwarding table\n"
 	"  -S vale0:a=MAC  a static entry: the address is behind this port\n"
 	"  -R vale0=MAC    remove an address, static or learned\n"
+	"  --switches    list switches: who owns them, and what decides there\n"
+	"  --own vale0   make a switch that is yours; prints its token\n"
+	"  --disown vale0  give it up (with --token)\n"
+	"  --module vale0=NAME  put a module of netmapd's on a switch; without a name: it learns\n"
+	"  --config vale0=TEXT  say something to the module, and print what it answers\n"
+	"  --token T     --disown, --module, -a, -h, -d: the owner's token\n"
 	"  -C CONFIG     -n, -a, -h: slots[,rx_slots[,rings[,rx_rings]]]\n"
 	"                -p, -P: 0 for one CPU or 1 for a CPU each ring[,first cpu[,cpus]]\n"
 	"  -m REGION     -n, -a, -h: use the memory region with this id, or that of the port with this name\n"
@@ -148,6 +154,55 @@ setting_take(struct options *o, int opt, const char *text, FILE *err)
 	return value_take(&o->value, opt, equals + 1, err);
 }
 
+/* Long options alone. */
+enum {
+	OPTION_SWITCHES = 256, OPTION_OWN, OPTION_DISOWN, OPTION_MODULE, OPTION_CONFIG, OPTION_TOKEN,
+};
+
+static int
+bad_long(FILE *err, const char *option, const char *text, const char *what)
+{
+	fprintf(err, "vale-ctl: --%s %s: %s\n", option, text, what);
+	return -EINVAL;
+}
+
+static int
+token_take(struct options *o, const char *text, FILE *err)
+{
+	char *end;
+
+	errno = 0;
+	o->token = strtoull(text, &end, 0);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || o->token == 0)
+		return bad_long(err, "token", text, "must be the number that --own printed");
+	return 0;
+}
+
+/* --own, --disown, --switches; --module switch=name, --config switch=text. */
+static int
+switch_take(struct options *o, int opt, const char *text, FILE *err)
+{
+	static const char *const names[] = { "switches", "own", "disown", "module", "config" };
+	static const enum command commands[] = { COMMAND_SWITCHES, COMMAND_OWN, COMMAND_DISOWN, COMMAND_MODULE, COMMAND_CONFIG };
+	const char *name = names[opt - OPTION_SWITCHES];
+	size_t n;
+
+	if (o->command != COMMAND_LIST || o->name != NULL)
+		return bad_long(err, name, text != NULL ? text : "", "one command at a time");
+	o->command = commands[opt - OPTION_SWITCHES];
+	if (text == NULL)
+		return 0;
+	n = strcspn(text, opt == OPTION_MODULE || opt == OPTION_CONFIG ? "=" : "");
+	if ((opt == OPTION_MODULE || opt == OPTION_CONFIG) && text[n] != '=')
+		return bad_long(err, name, text, "must be of the form switch=...");
+	if (n == 0 || n >= sizeof(o->name_part))
+		return bad_long(err, name, text, "the name of a switch has 4 to 15 characters");
+	memcpy(o->name_part, text, n);
+	o->name = o->name_part;
+	o->text = text[n] == '=' ? text + n + 1 : NULL;
+	return 0;
+}
+
 static int
 config_take(struct options *o, const char *text, FILE *err)
 {
@@ -218,7 +273,19 @@ option_take(struct options *o, int opt, const char *text, FILE *err)
 	case 'v':
 		o->verbose = true;
 		return 0;
+	case OPTION_SWITCHES:
+	case OPTION_OWN:
+	case OPTION_DISOWN:
+	case OPTION_MODULE:
+	case OPTION_CONFIG:
+		return switch_take(o, opt, text, err);
+	case OPTION_TOKEN:
+		return token_take(o, text, err);
 	case ':':
+		if (optopt > 255) {
+			fputs("vale-ctl: an option needs a value (--help for help)\n", err);
+			return -EINVAL;
+		}
 		fprintf(err, "vale-ctl: -%c: needs a value (--help for help)\n", optopt);
 		return -EINVAL;
 	case '?':
@@ -254,6 +321,9 @@ options_check(const struct options *o, FILE *err)
 		what = "-C: with -p and -P it is 0 or 1[,first cpu[,cpus]]";
 	else if ((o->mem_id != 0 || o->mem_port != NULL) && !makes_rings(o))
 		what = "-m: goes with -n, -a or -h";
+	else if (o->token != 0 && o->command != COMMAND_DISOWN && o->command != COMMAND_MODULE && o->command != COMMAND_ATTACH &&
+		o->command != COMMAND_ATTACH_HOST && o->command != COMMAND_DETACH)
+		what = "--token: goes with --disown, --module, -a, -h or -d";
 	else if (o->interval_s > 0 && o->command != COMMAND_LIST)
 		what = "-i: goes with listings only";
 	else if (o->json && o->command != COMMAND_LIST && o->command != COMMAND_INFO &&
@@ -301,7 +371,16 @@ words_take(struct options *o, char *const words[], int n, FILE *err)
 int
 options_parse(struct options *o, int argc, char *const argv[], FILE *out, FILE *err)
 {
-	static const struct option longopts[] = { { "help", no_argument, NULL, 'H' }, { NULL, 0, NULL, 0 } };
+	static const struct option longopts[] = {
+		{ "help", no_argument, NULL, 'H' },
+		{ "switches", no_argument, NULL, OPTION_SWITCHES },
+		{ "own", required_argument, NULL, OPTION_OWN },
+		{ "disown", required_argument, NULL, OPTION_DISOWN },
+		{ "module", required_argument, NULL, OPTION_MODULE },
+		{ "config", required_argument, NULL, OPTION_CONFIG },
+		{ "token", required_argument, NULL, OPTION_TOKEN },
+		{ NULL, 0, NULL, 0 },
+	};
 	int opt, rc;
 
 	*o = (struct options){ .command = COMMAND_LIST };

@@ -22,6 +22,11 @@ enum command {
 	COMMAND_TABLE,
 	COMMAND_TABLE_ADD,
 	COMMAND_TABLE_REMOVE,
+	COMMAND_SWITCHES,
+	COMMAND_OWN,
+	COMMAND_DISOWN,
+	COMMAND_MODULE,
+	COMMAND_CONFIG,
 };
 
 #define CONFIG_MAX	4
@@ -37,6 +42,8 @@ struct options {
 	bool has_value;			/* -o */
 	uint64_t value;
 	uint8_t addr[6];		/* -S, -R */
+	const char *text;		/* --module, --config: what stands behind the = */
+	uint64_t token;			/* --token; 0: not given */
 	double interval_s;		/* -i; 0: no rates */
 	bool json;
 	bool verbose;

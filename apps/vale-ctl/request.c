@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include <libnetmap.h>
+#include <netmap_switch_ctl.h>
 
 #include "port_name.h"
 #include "print.h"
 #include "request.h"
 
 #define NO_PORT_INDEX	255u		/* VALE_LIST: the switch is there, the port is not */
+
+static uint64_t owner_token;		/* of requests; 0: none */
 
 /* The header's name is what the request found, if it is one that finds names. */
 static int
@@ -24,7 +27,9 @@ request_header(struct nmreq_header *h)
 	/* That nothing serves us is not that a request found nothing. */
 	if (fd < 0)
 		return errno == ENOENT ? -ENODEV : -errno;
-	if (ioctl(fd, NIOCCTRL, h) != 0)
+	if (owner_token != 0)
+		err = netmap_switch_token_use(fd, owner_token);
+	if (err == 0 && ioctl(fd, NIOCCTRL, h) != 0)
 		err = -errno;
 	close(fd);
 	return err;
@@ -167,6 +172,7 @@ polling(const struct options *o, FILE *out)
 int
 request_run(const struct options *o, FILE *out)
 {
+	owner_token = o->token;
 	switch (o->command) {
 	case COMMAND_ATTACH:
 	case COMMAND_ATTACH_HOST:
