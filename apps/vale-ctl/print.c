@@ -312,6 +312,21 @@ instance_print(FILE *out, const struct netmap_stats_instance *in)
 		path, in->sessions, plural(in->sessions));
 }
 
+/* What a port's mode says of its switch, if that is not what all switches do. */
+static void
+forwarder_print(FILE *out, const char *mode)
+{
+	char clean[200];
+	const char *what = strstr(mode, "module ");
+
+	if (what == NULL)
+		what = strstr(mode, "learning, ");
+	if (what == NULL)
+		return;
+	text_clean(clean, sizeof(clean), what);
+	fprintf(out, " (%s)", clean);
+}
+
 static void
 switches_print(FILE *out, const struct listing *l)
 {
@@ -321,6 +336,7 @@ switches_print(FILE *out, const struct listing *l)
 	for (unsigned i = 0, n; i < l->n && (n = listing_switch_ports(l, i)) > 0; i += n) {
 		text_clean(name, sizeof(name), l->ports[i].sw);
 		fprintf(out, "%s%s: %u port%s", separator, name, n, plural(n));
+		forwarder_print(out, l->ports[i].p->mode);
 		separator = ", ";
 	}
 	if (*separator != '\0')

@@ -94,10 +94,12 @@ refused 'Invalid' "$VALE_CTL" --config "vale9=flush"
 said 'ok, 1 routes' "$VALE_CTL" --config "vale0=add 10.0.0.0/8 0"
 said 'ok, 2 routes' "$VALE_CTL" --config "vale0=add 10.1.0.0/16 1 02:00:00:00:00:01 02:00:00:00:00:02"
 "$PKT_GEN" -i vale0:r0 -f rx >"$dir/r0" 2>&1 &
+r0=$!
 until_open vale0:r0
 "$PKT_GEN" -i vale0:r1 -f rx >"$dir/r1" 2>&1 &
+r1=$!
 until_open vale0:r1
-said 'module ipv4_route, forwarded by netmapd' "$VALE_CTL" -l vale0
+said "^vale0: 2 ports (module ipv4_route, forwarded by netmapd)" "$VALE_CTL" -l vale0
 "$PKT_GEN" -i vale0:t -f tx -n 1000 -R 20000 -d 10.2.3.4 >/dev/null 2>&1 || fail "pkt-gen"
 "$PKT_GEN" -i vale0:t -f tx -n 2000 -R 20000 -d 10.1.3.4 >/dev/null 2>&1 || fail "pkt-gen"
 "$PKT_GEN" -i vale0:t -f tx -n 500 -R 20000 -d 11.1.3.4 >/dev/null 2>&1 || fail "pkt-gen"
@@ -110,7 +112,7 @@ said 'module ipv4_route, forwarded by netmapd' "$VALE_CTL" -l vale0
 [ "$(received vale0:r0)" = 1000 ] || fail "a packet to port 1000 arrived"
 grep -q 'module strange sends to port 1000' "$dir/log" || fail "the log does not tell of port 1000"
 "$VALE_CTL" --token "$token" --module vale0= || fail "--module with nothing"
-said 'learning, forwarded by netmapd' "$VALE_CTL" -l vale0
+said "^vale0: 2 ports (learning, forwarded by netmapd)" "$VALE_CTL" -l vale0
 "$PKT_GEN" -i vale0:t -f tx -n 100 -R 20000 >/dev/null 2>&1 || fail "pkt-gen"
 [ "$(received vale0:r0)" = 1100 ] || fail "learning: $(received vale0:r0) of 1100"
 
@@ -129,9 +131,7 @@ all=$(($(received vale0:r0) - before - got))
 all1=$(($(received vale0:r1) - before1 - got1))
 [ $((all + all1)) = 1000 ] && [ $all -gt 200 ] && [ $all1 -gt 200 ] || fail "200 flows: $all and $all1"
 
-for job in $(jobs -p); do
-	[ "$job" = "$daemon" ] || kill "$job"
-done
+kill "$r0" "$r1"
 n=0
 until "$VALE_CTL" --token "$token" --disown vale0 2>/dev/null; do
 	n=$((n + 1))
