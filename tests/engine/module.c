@@ -743,6 +743,90 @@ no_memory(void **state)
 	inproc_fail_after(-1);
 }
 
+static bool done;
+
+/* --- a hostile sender --- */
+
+#define HOSTILE_ROUNDS	20000u
+
+static void
+scribble(uint64_t *seed)
+{
+	struct netmap_ring *tx = end_tx(&a, 0);
+	struct netmap_slot *slot = &tx->slot[random_below(seed, SLOTS)];
+	uint64_t r = random_next(seed);
+
+	switch (r % 6) {
+	case 0:
+		store_relaxed(&slot->buf_idx, (uint32_t)(r >> 32) >> (r >> 8) % 32);
+		break;
+	case 1:
+		store_relaxed(&slot->len, (uint16_t)(r >> 32));
+		break;
+	case 2:
+		store_relaxed(&slot->flags, (uint16_t)(r >> 32));
+		store_relaxed(&slot->ptr, (r >> 8) % 2 ? (uintptr_t)&m : random_next(seed));
+		break;
+	case 3:
+		store_relaxed(&tx->head, (uint32_t)(r >> 32) % (SLOTS + 2));
+		break;
+	default:
+		/* Something legal, so that it goes on. */
+		store_relaxed(&slot->flags, (uint16_t)((r >> 32) % 64));
+		store_relaxed(&slot->len, (uint16_t)((r >> 40) % 300));
+		ring_move(tx, load_relaxed(&tx->tail) % SLOTS);
+		break;
+	}
+}
+
+static void *
+scribbler_run(void *arg)
+{
+	uint64_t seed = 17;
+
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
+		scribble(&seed);
+	return NULL;
+}
+
+/* What another one sends arrives, in order and whole. `alone`: words change in this thread only, and not between two looks. */
+static void
+hostile_rounds(uint64_t seed, bool alone)
+{
+	for (uint32_t i = 0; i < HOSTILE_ROUNDS; i++) {
+		for (unsigned k = 0; alone && k < 8; k++)
+			scribble(&seed);
+		(void)inproc_ioctl(&a.fd, NIOCTXSYNC, NULL);
+		m.answer = (uint16_t)(i % 5 == 0 ? NETMAP_SWITCH_DROP : i % 7 == 0 ? 0 : NETMAP_SWITCH_DROP);
+		m.rewrite = (uint16_t)random_below(&seed, 70);
+		work();
+		m.rewrite = 0;
+		m.answer = 2;
+		if (alone) {
+			end_flush(&c);
+			send_work(&b, mac(3), 60 + i % 200, i);
+			end_expect(&c, 0, 60 + i % 200, i);
+		}
+	}
+}
+
+static void
+hostile(void **state)
+{
+	pthread_t t;
+
+	hostile_rounds(3, true);
+	done = false;
+	check(pthread_create(&t, NULL, scribbler_run, NULL) == 0);
+	hostile_rounds(4, false);
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
+	pthread_join(t, NULL);
+	work();
+	end_flush(&c);
+	send_work(&b, mac(3), 60, 5);
+	end_expect(&c, 0, 60, 5);
+}
+
 /* --- threads --- */
 
 #define SENDERS		2u
@@ -752,8 +836,6 @@ struct sender {
 	struct end e;
 	pthread_t thread;
 };
-
-static bool done;
 
 static void *
 sender_run(void *arg)
@@ -855,6 +937,7 @@ main(void)
 		module_test(death),
 		module_test(persistent_moves),
 		module_test(no_memory),
+		module_test(hostile),
 		module_test(threads),
 	};
 
