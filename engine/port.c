@@ -653,5 +653,9 @@ port_open(void *caller, const char *name, const struct port_want *want, bool cre
 		return pipe_resolve(&o, out);
 	if (o.pn.class == PORT_NAME_VALE)
 		return vale_resolve(&o, out);
-	return nic_resolve(&o, out);
+	error = nic_resolve(&o, out);
+	/* "There is none" must not be said of what could not be looked for. Pipes' parents need no interface, and go on without. */
+	if (error == -ENXIO && os_nic_hidden(caller, name, why->text, sizeof(why->text)) != 0)
+		error = -EPERM;
+	return error;
 }

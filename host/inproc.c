@@ -335,6 +335,12 @@ os_nic_key(void *caller, const char *name)
 	return host.hooks.nic_sync != NULL && strncmp(name, "nic", 3) == 0 ? 1 : 0;
 }
 
+int
+os_nic_hidden(void *caller, const char *name, char *why, size_t why_size)
+{
+	return 0;
+}
+
 bool
 os_nic_peers(const struct port *a, const struct port *b)
 {

@@ -349,6 +349,24 @@ os_nic_key(void *caller, const char *name)
 	return q.key;
 }
 
+static int
+enter_nothing(void *arg)
+{
+	return 0;
+}
+
+int
+os_nic_hidden(void *caller, const char *name, char *why, size_t why_size)
+{
+	int entered, err = netns_call(caller_netns(caller), enter_nothing, NULL, &entered);
+
+	if (entered || err != -EPERM)
+		return 0;
+	snprintf(why, why_size, "port %s: netmapd may not enter the program's network namespace, CAP_SYS_ADMIN is missing there; "
+		"give it this capability, or run a netmapd of its own in that namespace", name);
+	return -EPERM;
+}
+
 struct size_query {
 	const char *name;
 	uint32_t queues;
