@@ -364,6 +364,7 @@ static int afpacket_mark_ignore(const struct driver_port *port)
 	const struct afpacket_queues *queues = port->backend;
 	struct sock_filter program[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_STMT(BPF_ALU | BPF_OR | BPF_K, 1),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port->mark, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),

@@ -66,8 +66,8 @@ struct driver_ctl_ops {
 	/* Can it go on with what the interface is now? As driver_refresh says. NULL: always. */
 	int (*refresh)(const struct driver_port *port);
 	/*
-	 * Frames with the port's mark are what its host rings give to the stack: from now on they are not to be received. NULL: they
-	 * do not come where the driver receives. 0 or -errno.
+	 * Frames with the port's mark are what its host rings give to the stack, and those with the even one beside it what they have
+	 * from it: from now on they are not to be received. NULL: they do not come where the driver receives. 0 or -errno.
 	 */
 	int (*mark_ignore)(const struct driver_port *port);
 	/* Writes info.queues * DRIVER_QUEUE_FDS descriptors. */
@@ -82,7 +82,7 @@ struct driver_port {
 	struct netlink nl;		/* in the interface's namespace */
 	int netns_fd;			/* own descriptor of that namespace */
 	int tap_fd;			/* of a TAP interface made for this port, until its driver has it; -1 */
-	uint32_t mark;			/* of frames that the host rings give to the stack, never 0 */
+	uint32_t mark;			/* of frames that the host rings give to the stack: odd; less one: that taps see, and the stack does not get */
 	struct ingress_drop drop;
 	struct state_file state;	/* offloads that are off meanwhile */
 	bool state_held;

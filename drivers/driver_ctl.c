@@ -220,9 +220,11 @@ int driver_open(int netns_fd, const char *ifname, const struct driver_params *pa
 		job.port->params.kind = DRIVER_TAP;
 	}
 	params_complete(&job.port->params);
-	while (job.port->mark == 0)
+	do {
 		if (getrandom(&job.port->mark, sizeof(job.port->mark), 0) < 0)
-			job.port->mark = (uint32_t)getpid() << 8 | 1;
+			job.port->mark = (uint32_t)getpid() << 8;
+		job.port->mark |= 1;
+	} while (job.port->mark == 1);
 	rc = netns_call(netns_fd, port_open, &job, &entered);
 	if (!entered)
 		driver_fail_step(err, rc, ifname, "entering the caller's network namespace", "CAP_SYS_ADMIN");

@@ -196,27 +196,47 @@ static int end_up(struct netlink *nl, uint32_t ifindex)
 
 /* ---- the programs ---- */
 
+static int programs_load_with(struct host_stack *h, const struct host_tc_config *config)
+{
+	struct bpf_map *map;
+	int rc;
+
+	h->programs = bpf_object__open_mem(bpf_host_tc, bpf_host_tc_size, NULL);
+	if (!h->programs)
+		return -errno;
+	map = bpf_object__find_map_by_name(h->programs, ".rodata");
+	rc = map && bpf_map__set_initial_value(map, config, sizeof(*config)) == 0 ? bpf_object__load(h->programs) : -EINVAL;
+	if (rc) {
+		bpf_object__close(h->programs);
+		h->programs = NULL;
+	}
+	return rc;
+}
+
+/*
+ * To see who has a tap at the interface takes CAP_PERFMON and a kernel that describes its types: without, nobody
+ * is shown what the stack sends. Nor where nothing would take the copy before the stack gets it.
+ */
 static int programs_load(struct host_stack *h)
 {
 	struct host_tc_config config = {
 		.mark = h->nic->mark, .nic_ifindex = h->nic->info.ifindex, .near_ifindex = h->near_ifindex,
+		.mark_seen = HOST_MARK_SEEN(h->nic->mark), .look = h->nic->drop.mode != INGRESS_NONE,
+		.own_taps = h->nic->info.kind == DRIVER_AFPACKET,
 		.label = host_label_make(h->nic->mark),
 	};
 	struct netlink_link link;
-	struct bpf_map *map;
 	int rc = netlink_link_get(&h->nic->nl, NULL, h->nic->info.ifindex, &link);
 
 	if (rc)
 		return rc;
 	config.labelled = h->nic->info.kind == DRIVER_AFXDP && link.xdp_generic_id != 0;
 	libbpf_set_print(NULL);
-	h->programs = bpf_object__open_mem(bpf_host_tc, bpf_host_tc_size, NULL);
-	if (!h->programs)
-		return -errno;
-	map = bpf_object__find_map_by_name(h->programs, ".rodata");
-	if (!map || bpf_map__set_initial_value(map, &config, sizeof(config)))
-		return -EINVAL;
-	return bpf_object__load(h->programs);
+	rc = programs_load_with(h, &config);
+	if (rc == 0 || !config.look)
+		return rc;
+	config.look = 0;
+	return programs_load_with(h, &config);
 }
 
 static int hook_add(struct host_stack *h, enum host_hook which, enum driver_ingress mode)

@@ -20,8 +20,14 @@ struct host_tc_config {
 	__u32 nic_ifindex;
 	__u32 near_ifindex;
 	__u32 labelled;
+	__u32 mark_seen;	/* of frames that the interface's ingress sees for the sake of its taps */
+	__u32 look;		/* such a copy is made if anybody but we has a tap there */
+	__u32 own_taps;		/* 0 or 1 */
 	struct host_label label;
 };
+
+/* Marks are odd: this is the even one beside it. */
+#define HOST_MARK_SEEN(mark)	((mark) - 1)
 
 static inline struct host_label host_label_make(__u32 mark)
 {

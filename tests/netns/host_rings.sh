@@ -5,10 +5,11 @@
 # offloads.
 #
 #	[near: stack <-> bridge -i e0 <-> e0] ---veth--- [f0: far]
-#	       10.79.0.1                                     10.79.0.2
+#	 10.79.0.1, fd79:0::1                             10.79.0.2, fd79:0::2
+#	 and 10.79.5.1, fd79:5::1 on e0.5                 .2, ::2 on f0.5
 #
-# ARP, ping and TCP run through bridge(8) and through forwarding, both ways, with each driver; and all is as it was when
-# they or netmapd end, whatever the way.
+# ARP, ping and TCP run through bridge(8) and through forwarding, both ways, with each driver, over IPv6 and VLANs as well;
+# tcpdump shows what there is; the MTU changes meanwhile; and all is as it was when they or netmapd end, whatever the way.
 # Environment: NETMAPD, BRIDGE, FORWARD, TALK, PKT_GEN, VALE_CTL. Needs root.
 set -u
 
@@ -41,10 +42,28 @@ topology()
 	done
 	ip link add e0 netns $near numrxqueues "$1" numtxqueues "$1" type veth \
 		peer name f0 netns $far numrxqueues "$1" numtxqueues "$1" || return 1
-	ip -n $near addr add 10.79.0.1/24 dev e0
-	ip -n $far addr add 10.79.0.2/24 dev f0
-	ip -n $near link set e0 up
-	ip -n $far link set f0 up
+	end_up $near e0 1
+	end_up $far f0 2
+}
+
+# end_up NAMESPACE INTERFACE HOST: with addresses, and a VLAN interface on top, if the kernel has such.
+end_up()
+{
+	ip -n "$1" link set "$2" up
+	addresses_add "$1" "$2" 0 "$3"
+	vlans=
+	ip -n "$1" link add link "$2" name "$2.5" type vlan id 5 2>/dev/null || return 0
+	vlans=1
+	ip -n "$1" link set "$2.5" up
+	addresses_add "$1" "$2.5" 5 "$3"
+}
+
+# addresses_add NAMESPACE INTERFACE NET HOST: no other IPv6 address comes by itself.
+addresses_add()
+{
+	ip netns exec "$1" sysctl -q -w "net/ipv6/conf/$2/addr_gen_mode=1" "net/ipv6/conf/$2/disable_ipv6=0"
+	ip -n "$1" addr add "10.79.$3.$4/24" dev "$2"
+	ip -n "$1" addr add "fd79:$3::$4/64" dev "$2" nodad
 }
 
 # What could be left behind.
@@ -122,30 +141,78 @@ pings()
 	lossless $far 10.79.0.1 -c 10 -i 0.01 -s 9000
 }
 
+# Neighbour discovery, ping and TCP, also inside a VLAN, whose tag must survive both ways for an answer to come.
+families()
+{
+	local ns
+	for ns in $near $far; do ip -n $ns neigh flush all; ip -6 -n $ns neigh flush all; done
+	lossless $near fd79:0::2 -6 -c 10 -i 0.01
+	lossless $far fd79:0::1 -6 -c 10 -i 0.01 -s 4000
+	transfer fd79:0::2
+	[ -n "$vlans" ] || { echo "    VLANs left out: this kernel has no interfaces for them"; return; }
+	lossless $near 10.79.5.2 -c 10 -i 0.01 -s 1472
+	lossless $far 10.79.5.1 -c 10 -i 0.01
+	lossless $near fd79:5::2 -6 -c 10 -i 0.01
+	transfer 10.79.5.2
+	transfer fd79:5::2
+}
+
+mtu_set()
+{
+	ip -n $near link set e0 mtu "$1" && ip -n $far link set f0 mtu "$1" || fail "the MTU cannot be set"
+	[ -z "$vlans" ] || { ip -n $near link set e0.5 mtu "$1" && ip -n $far link set f0.5 mtu "$1"; }
+}
+
+# The MTU grows and shrinks while host rings are open.
+mtu_changes()
+{
+	local mtu
+	for mtu in 9000 1280 1500; do
+		mtu_set $mtu
+		for _ in $(seq 50); do grep -q "its MTU is $mtu now" "$log" && break; sleep 0.05; done
+		lossless $near 10.79.0.2 -c 5 -i 0.02 -M do -s $((mtu - 28))
+		lossless $far 10.79.0.1 -c 5 -i 0.02 -M do -s $((mtu - 28))
+		[ -z "$vlans" ] || lossless $far 10.79.5.1 -c 5 -i 0.02 -M do -s $((mtu - 28))
+		transfer 10.79.0.2
+	done
+}
+
+# listened NAMESPACE PORT: somebody does, within five seconds.
+listened()
+{
+	local _
+	for _ in $(seq 100); do
+		ip netns exec "$1" cat /proc/net/tcp /proc/net/tcp6 | grep -q ":$(printf %04X "$2") .* 0A " && return
+		sleep 0.05
+	done
+	fail "nobody listens at port $2"
+}
+
 conversation()
 {
 	local server
 	ip netns exec $near "$TALK" listen 2222 &
 	server=$!
-	sleep 0.3
+	listened $near 2222
 	ip netns exec $far "$TALK" 10.79.0.1 2222 200 || fail "a TCP session from the far end"
 	wait $server || fail "a TCP session, at the near end"
 	ip netns exec $far "$TALK" listen 2222 &
 	server=$!
-	sleep 0.3
+	listened $far 2222
 	ip netns exec $near "$TALK" 10.79.0.2 2222 200 || fail "a TCP session to the far end"
 	wait $server || fail "a TCP session, at the far end"
 }
 
+# transfer ADDRESS: TCP both ways.
 transfer()
 {
 	local server direction
 	for direction in "" -R; do
 		ip netns exec $far iperf3 -s -1 >/dev/null 2>&1 &
 		server=$!
-		sleep 0.3
+		listened $far 5201
 		# shellcheck disable=SC2086
-		ip netns exec $near timeout 20 iperf3 -c 10.79.0.2 -t 1 $direction >"$work/iperf" 2>&1 ||
+		ip netns exec $near timeout 20 iperf3 -c "$1" -n 10M $direction >"$work/iperf" 2>&1 ||
 			{ cat "$work/iperf" >&2; fail "iperf3"; }
 		wait $server
 		sed -n 's/.* \([0-9.]* [KMG]bits\/sec\) .*receiver.*/    \1/p' "$work/iperf"
@@ -154,24 +221,37 @@ transfer()
 	done
 }
 
-# What the stack gets is seen on the interface; both directions on the near end of the pair.
+# What the stack gets, and what it sends, is seen on the interface, the latter as received; and on the near end of the pair.
 captures()
 {
-	local pair
+	local pair at pids= answers=5
+	[ -z "$vlans" ] || answers=10
 	pair=$(ip -n $near -o link show | sed -n 's/^[0-9]*: \(nmh[^@:]*\).*/\1/p')
 	[ -n "$pair" ] || fail "there is no pair for the host rings"
-	ip netns exec $near timeout 10 tcpdump -lni e0 -c 3 icmp >"$work/seen-e0" 2>/dev/null &
-	ip netns exec $near timeout 10 tcpdump -lni "$pair" -c 6 icmp >"$work/seen-pair" 2>/dev/null &
-	sleep 0.5
-	lossless $far 10.79.0.1 -c 5 -i 0.05
-	for _ in $(seq 30); do
-		[ "$(grep -c request "$work/seen-e0")" -ge 3 ] && grep -q reply "$work/seen-pair" && break
-		sleep 0.1
+	for at in e0 "$pair"; do
+		ip netns exec $near timeout 20 tcpdump -Ulni "$at" "(icmp or icmp6) and (vlan 5 or not vlan)" >"$work/seen-$at" 2>"$work/seen-$at.err" &
+		pids="$pids $!"
 	done
-	[ "$(grep -c request "$work/seen-e0")" -ge 3 ] || fail "tcpdump on the interface sees nothing"
-	grep -q request "$work/seen-pair" || fail "tcpdump on the pair does not see what the stack gets"
-	grep -q reply "$work/seen-pair" || fail "tcpdump on the pair does not see what the stack sends"
-	wait %% 2>/dev/null
+	for at in e0 "$pair"; do
+		for _ in $(seq 100); do grep -q listening "$work/seen-$at.err" && break; sleep 0.05; done
+	done
+	lossless $far 10.79.0.1 -c 5 -i 0.05
+	[ -z "$vlans" ] || lossless $near 10.79.5.2 -c 5 -i 0.05
+	for _ in $(seq 60); do
+		[ "$(grep -c reply "$work/seen-e0")" -ge $answers ] && [ "$(grep -c reply "$work/seen-$pair")" -ge $answers ] && break
+		sleep 0.05
+	done
+	# shellcheck disable=SC2086
+	kill $pids
+	# shellcheck disable=SC2086
+	wait $pids 2>/dev/null
+	for at in e0 "$pair"; do
+		[ "$(grep -c '10.79.0.2 > 10.79.0.1: ICMP echo request' "$work/seen-$at")" -ge 5 ] || fail "tcpdump on $at does not see what the stack gets"
+		[ "$(grep -c '10.79.0.1 > 10.79.0.2: ICMP echo reply' "$work/seen-$at")" -eq 5 ] || fail "tcpdump on $at does not see once what the stack sends"
+		[ -n "$vlans" ] || continue
+		[ "$(grep -c '10.79.5.2 > 10.79.5.1: ICMP echo reply' "$work/seen-$at")" -ge 5 ] || fail "tcpdump on $at does not see what the stack gets in a VLAN"
+		[ "$(grep -c '10.79.5.1 > 10.79.5.2: ICMP echo request' "$work/seen-$at")" -eq 5 ] || fail "tcpdump on $at does not see once what the stack sends in a VLAN"
+	done
 }
 
 netmapd_left()
@@ -205,8 +285,10 @@ through_bridge()
 	grep -q "buffers are exchanged" "$work/program.log" || fail "packets are copied"
 	pings
 	conversation
-	transfer
+	transfer 10.79.0.2
+	families
 	captures
+	mtu_changes
 	stop
 	state_as_found "after bridge"
 }
@@ -217,7 +299,7 @@ through_forwarding()
 	start "$FORWARD" "netmap:e0*"
 	pings
 	conversation
-	transfer
+	transfer 10.79.0.2
 	stop
 	grep -q '^up [1-9][0-9]* down [1-9]' "$work/program.log" || fail "nothing was forwarded"
 	state_as_found "after forwarding"
@@ -321,7 +403,7 @@ step "bridge between the interface and its stack"
 start "$BRIDGE" -w 0 -v -i netmap:e0@conf:host-rings=2
 grep -q "e0^.*: tx rings 2 to 3, rx rings 2 to 3" "$work/program.log" || { cat "$work/program.log"; fail "not two host rings"; }
 pings
-transfer
+transfer 10.79.0.2
 stop
 state_as_found "after bridge"
 echo ok
