@@ -15,14 +15,21 @@ _Static_assert(offsetof(struct nm_csb_atok, cur) == 4 && offsetof(struct nm_csb_
 /* --- the request --- */
 
 static int
-option_bad(struct nmreq_option *opt)
+refuse(const char **why, int error, const char *text)
 {
-	opt->nro_status = EINVAL;
-	return -EINVAL;
+	*why = text;
+	return error;
 }
 
 static int
-eventfds_get(struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_sync_kloop_eventfds **out)
+option_bad(struct nmreq_option *opt, const char **why, const char *text)
+{
+	opt->nro_status = EINVAL;
+	return refuse(why, -EINVAL, text);
+}
+
+static int
+eventfds_get(struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_sync_kloop_eventfds **out, const char **why)
 {
 	struct nmreq_option *opt = request_option(msg, NETMAP_REQ_OPT_SYNC_KLOOP_EVENTFDS);
 	const struct nmreq_opt_sync_kloop_eventfds *e = (const void *)opt;
@@ -33,7 +40,7 @@ eventfds_get(struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_s
 	if (opt == NULL)
 		return 0;
 	if (opt->nro_size != sizeof(*e) + (uint64_t)kl->rings * sizeof(e->eventfds[0]))
-		return option_bad(opt);
+		return option_bad(opt, why, "nro_size of the eventfds must be 24 and 8 for each ring that is bound");
 	kl->kicks = true;
 	for (i = 0; i < kl->rings; i++)
 		if (e->eventfds[i].ioeventfd < 0)
@@ -44,7 +51,7 @@ eventfds_get(struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_s
 
 /* Direct modes say in whose context the work is to be done. Here it is the loop's thread in any case; what they ask of the eventfds holds. */
 static int
-mode_check(struct request_msg *msg, const struct kloop *kl)
+mode_check(struct request_msg *msg, const struct kloop *kl, const char **why)
 {
 	struct nmreq_option *opt = request_option(msg, NETMAP_REQ_OPT_SYNC_KLOOP_MODE);
 	const struct nmreq_opt_sync_kloop_mode *m = (const void *)opt;
@@ -52,30 +59,33 @@ mode_check(struct request_msg *msg, const struct kloop *kl)
 	if (opt == NULL)
 		return 0;
 	if ((m->mode & ~(uint32_t)(NM_OPT_SYNC_KLOOP_DIRECT_TX | NM_OPT_SYNC_KLOOP_DIRECT_RX)) != 0)
-		return option_bad(opt);
-	return m->mode != 0 && !kl->kicks ? option_bad(opt) : 0;
+		return option_bad(opt, why, "there is no such mode");
+	return m->mode != 0 && !kl->kicks ? option_bad(opt, why, "direct modes need an ioeventfd for each ring") : 0;
 }
 
 int
-kloop_params(const struct binding *b, struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_sync_kloop_eventfds **eventfds)
+kloop_params(const struct binding *b, struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_sync_kloop_eventfds **eventfds,
+	const char **why)
 {
 	const struct nmreq_sync_kloop_start *start = request_body(msg);
 	int error;
 
 	if (start->sleep_us > SLEEP_US_MAX)
-		return -EINVAL;
-	if (load_acquire(&b->registered) == 0 || load_relaxed(&b->port->gone))
-		return -ENXIO;
+		return refuse(why, -EINVAL, "it sleeps for a second (sleep_us 1000000) at most");
+	if (load_acquire(&b->registered) == 0)
+		return refuse(why, -ENXIO, "the descriptor is not registered");
+	if (load_relaxed(&b->port->gone))
+		return refuse(why, -ENXIO, "the port is gone");
 	if (load_acquire(&b->csb) == 0)
-		return -EINVAL;
+		return refuse(why, -EINVAL, "the descriptor is not in CSB mode (NETMAP_REQ_CSB_ENABLE, or the CSB option of REGISTER)");
 	if (kloop_runner(b) != 0)
-		return -EBUSY;
+		return refuse(why, -EBUSY, "it is running already");
 	kl->sleep_us = start->sleep_us;
 	kl->rings = binding_rings(b);
 	kl->atok = load_relaxed(&b->csb_atok);
 	kl->ktoa = load_relaxed(&b->csb_ktoa);
-	error = eventfds_get(msg, kl, eventfds);
-	return error != 0 ? error : mode_check(msg, kl);
+	error = eventfds_get(msg, kl, eventfds, why);
+	return error != 0 ? error : mode_check(msg, kl, why);
 }
 
 /* --- start and end --- */

@@ -75,11 +75,12 @@ struct kloop {
 
 /*
  * Checks a SYNC_KLOOP_START. Inside the data path if registered. Fills in what the loop needs of it; *eventfds is the option's array, in the message, one
- * entry for each ring, or NULL. 0 or -errno, then also in the status of the option at fault.
+ * entry for each ring, or NULL. 0; or -errno, then also in the status of the option at fault, and *why says it in words.
  */
 struct request_msg;
 struct nmreq_opt_sync_kloop_eventfds;
-int kloop_params(const struct binding *b, struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_sync_kloop_eventfds **eventfds);
+int kloop_params(const struct binding *b, struct request_msg *msg, struct kloop *kl, const struct nmreq_opt_sync_kloop_eventfds **eventfds,
+	const char **why);
 
 /* Makes kl->self the one that runs the binding's loop. -EBUSY: there is one. */
 int kloop_begin(struct kloop *kl);

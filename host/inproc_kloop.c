@@ -134,6 +134,7 @@ inproc_kloop_start(struct inproc_fd *fd, struct request_msg *msg)
 	const struct nmreq_opt_sync_kloop_eventfds *eventfds;
 	struct inproc_loop l = { .binding_id = fd->binding->id };
 	struct kloop *kl = &l.h.kl;
+	const char *why;
 	int error;
 
 	kl->root = inproc_root();
@@ -143,7 +144,7 @@ inproc_kloop_start(struct inproc_fd *fd, struct request_msg *msg)
 	l.h.fd_hold = fd_hold;
 	l.h.fd_drop = fd_drop;
 	kl->before = actor_enter(kl->root, kl->self);
-	error = kloop_params(fd->binding, msg, kl, &eventfds);
+	error = kloop_params(fd->binding, msg, kl, &eventfds, &why);
 	actor_leave(kl->self, kl->before);
 	if (error != 0)
 		return error;

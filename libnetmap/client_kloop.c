@@ -168,15 +168,18 @@ kloop_start(struct client_session *s, struct request_msg *msg)
 {
 	struct client_loop l = { .s = s };
 	const struct nmreq_opt_sync_kloop_eventfds *eventfds;
+	const char *why;
 	uint64_t before;
 	int err = binding_enter(s, &l.h.kl.self, &before);
 
 	if (err != 0)
 		return err;
-	err = kloop_params(s->binding, msg, &l.h.kl, &eventfds);
+	err = kloop_params(s->binding, msg, &l.h.kl, &eventfds, &why);
 	actor_leave(l.h.kl.self, before);
-	if (err != 0)
+	if (err != 0) {
+		client_why_set("sync loop: %s", why);
 		return err;
+	}
 	l.w = client_waiter();
 	if (l.w == NULL)
 		return -ENOMEM;

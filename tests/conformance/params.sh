@@ -67,6 +67,7 @@ refused 'cannot be changed' "$VALE_CTL" -o max_bridges=9
 refused 'no parameter' "$VALE_CTL" -o nonsense=1
 refused 'No such' "$VALE_CTL" -o nonsense
 is vale_age 20
+"$VALE_CTL" >/dev/null || fail "the listing exits with $?"
 stop
 
 # The file of the private directory comes before the one of the user's configuration.

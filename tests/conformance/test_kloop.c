@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <netmap_stats.h>
+
 #include "harness.h"
 #include "port.h"
 
@@ -341,6 +343,7 @@ errors(void)
 	csb_memory(&c);
 	check_eq(csb_stop(fd), -ENXIO);
 	check_eq(request_try(fd, NETMAP_REQ_SYNC_KLOOP_START, "", &start), -EINVAL);
+	check(strstr(netmap_last_error(), "1000000") != NULL);
 	start.sleep_us = 1000000;
 	check_eq(request_try(fd, NETMAP_REQ_SYNC_KLOOP_START, "", &start), -ENXIO);
 	check_eq(request_try(fd, NETMAP_REQ_CSB_ENABLE, "", NULL), -EINVAL);
@@ -356,6 +359,7 @@ errors(void)
 	check_errno(ioctl(fd, NIOCTXSYNC, NULL), ENXIO);
 	check_eq(request_try(fd, NETMAP_REQ_REGISTER, vale("a"), &reg), 0);
 	check_eq(request_try(fd, NETMAP_REQ_SYNC_KLOOP_START, "", &start), -EINVAL);
+	check(strstr(netmap_last_error(), "not in CSB mode") != NULL);
 	check_ok(ioctl(fd, NIOCTXSYNC, NULL));
 	check_eq(csb_request(fd, "", NULL, (void *)128, c.ktoa, &status), -EFAULT);
 	check_ok(ioctl(fd, NIOCTXSYNC, NULL));

@@ -172,6 +172,9 @@ test_outputs(void **state)
 	assert_true(e.reg.nr_memsize >= 2 * 1024 * 2048);
 	assert_true(e.reg.nr_memsize < UINT64_C(1) << 32);
 
+	/* As programs find it, whatever the header says. */
+	assert_int_equal(end_rx(&e, 0)->dir, 0);
+	assert_int_equal(end_tx(&e, 0)->dir, 1);
 	assert_string_equal(e.nifp->ni_name, "vale0:a");
 	assert_int_equal(e.nifp->ni_version, NETMAP_API);
 	assert_int_equal(e.nifp->ni_flags, NI_PRIV_MEM);

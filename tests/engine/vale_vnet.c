@@ -71,9 +71,11 @@ test_requests(void **state)
 	assert_int_equal(vnet_set(&n, "vale0:h12", 10), 0);
 	assert_int_equal(header_get(&n, "vale0:h12", &len), 0);
 	assert_int_equal(len, 10);
+	assert_true(end_krx(&h12, 0)->port->max_frame > VALE_FRAME_MAX);
 	assert_int_equal(vnet_set(&n, "vale0:h12", 0), 0);
 	assert_int_equal(header_get(&n, "vale0:h12", &len), 0);
 	assert_int_equal(len, 0);
+	assert_int_equal(end_krx(&h12, 0)->port->max_frame, VALE_FRAME_MAX);
 	/* Only VALE ports that are there. */
 	assert_int_equal(vnet_set(&n, "vale0:none", 10), -ENXIO);
 	assert_int_equal(vnet_set(&n, "vale9:n", 10), -ENXIO);
