@@ -45,6 +45,8 @@ nic_txsync(struct kring *kr, uint32_t head)
 	r.done = done;
 	if (r.from != r.to || r.from != done)
 		error = os_nic_sync(kr, &r);
+	else if (unlikely(load_relaxed(&kr->port->gone)))
+		error = -ENXIO;
 	nic_ring_count(kr, &r);
 	if (r.from < kr->num_slots)
 		store_relaxed(&kr->hwcur, r.from);
