@@ -20,6 +20,7 @@
 #include "afpacket.h"
 #include "error.h"
 #include "ethtool.h"
+#include "netns.h"
 
 /* A block takes one frame of 64 KiB, or many small ones; a quiet link uses up one block per RX_TIMEOUT_MS. */
 #define RX_BLOCK_SIZE		(128u << 10)
@@ -64,7 +65,7 @@ static int options_set(int fd, const struct option *o, unsigned n, const char *i
 
 static int socket_make(const char *ifname, struct driver_error *err)
 {
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = netns_socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return driver_fail_step(err, -errno, ifname, "opening a packet socket", "CAP_NET_RAW");

@@ -58,6 +58,13 @@ static int link_check(const struct open_job *job, struct netlink_link *link)
 	return 0;
 }
 
+static int foreign_fail(const char *ifname, struct driver_error *err)
+{
+	return driver_fail(err, -EOPNOTSUPP,
+			   "%s: netmapd may not enter the program's network namespace, and works with packet sockets of the program's; "
+			   "give it CAP_SYS_ADMIN, or run a netmapd of its own there", ifname);
+}
+
 /* Opens the first driver that will have the interface; what the better ones said is kept as the reason. */
 static int backend_open(struct driver_port *port, struct driver_error *err)
 {
@@ -70,7 +77,11 @@ static int backend_open(struct driver_port *port, struct driver_error *err)
 
 		if (port->params.kind != ops->kind && (port->params.kind != DRIVER_NONE || ops->kind == DRIVER_TAP))
 			continue;
-		rc = ops->open(port, &said);
+		/* Only packet sockets can be made by somebody else. */
+		if (netns_foreign() && ops->kind != DRIVER_AFPACKET)
+			rc = foreign_fail(port->info.name, &said);
+		else
+			rc = ops->open(port, &said);
 		if (rc == 0) {
 			port->ops = ops;
 			port->info.kind = ops->kind;
@@ -151,14 +162,18 @@ static int port_open(void *arg)
 	size_t used;
 	int rc;
 
-	port->netns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	port->netns_fd = netns_open();
 	if (port->netns_fd < 0)
-		return driver_fail(job->err, -errno, "%s: cannot name its network namespace: %s", job->ifname,
-				   strerror(errno));
+		return driver_fail(job->err, port->netns_fd, "%s: cannot name its network namespace: %s", job->ifname,
+				   strerror(-port->netns_fd));
 	rc = netlink_open(&port->nl);
 	if (rc) {
 		driver_fail_step(job->err, rc, job->ifname, "opening a netlink socket", "CAP_NET_ADMIN");
 		goto err_netns;
+	}
+	if (job->make_tap && netns_foreign()) {
+		rc = foreign_fail(job->ifname, job->err);
+		goto err_netlink;
 	}
 	if (job->make_tap) {
 		rc = tap_create(port, job->ifname, job->err);
@@ -170,7 +185,7 @@ static int port_open(void *arg)
 	if (rc)
 		goto err_tap;
 	/* Behind a TAP interface whose device nobody else is, there would be nobody. */
-	if (port->params.kind == DRIVER_NONE && tap_is_free(&link))
+	if (port->params.kind == DRIVER_NONE && !netns_foreign() && tap_is_free(&link))
 		port->params.kind = DRIVER_TAP;
 	snprintf(info->name, sizeof(info->name), "%s", job->ifname);
 	info_update(info, &link);

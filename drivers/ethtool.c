@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "ethtool.h"
+#include "netns.h"
 
 #define FEATURES_MAX	1024	/* bits, more than a kernel will have */
 
@@ -25,8 +26,8 @@ int ethtool_open(struct ethtool *e, const char *ifname)
 	e->fd = -1;
 	if (strlen(ifname) >= IFNAMSIZ)
 		return -ENODEV;
-	e->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (e->fd < 0)
+	e->fd = netns_socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (e->fd < 0 && !netns_foreign())
 		/* A kernel without IPv4: any socket will do. */
 		e->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (e->fd < 0)

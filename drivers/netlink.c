@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
@@ -13,6 +14,7 @@
 #include <arpa/inet.h>
 
 #include "netlink.h"
+#include "netns.h"
 
 #define REQUEST_MAX	1024
 #define REPLY_MAX	32768	/* what the kernel puts in one reply at most */
@@ -24,9 +26,15 @@ int netlink_open(struct netlink *nl)
 
 int netlink_open_protocol(struct netlink *nl, int protocol)
 {
-	nl->sock = mnl_socket_open2(protocol, SOCK_CLOEXEC);
-	if (!nl->sock)
+	int fd = netns_socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
 		return -errno;
+	nl->sock = mnl_socket_fdopen(fd);
+	if (!nl->sock) {
+		close(fd);
+		return -errno;
+	}
 	nl->seq = 0;
 	if (mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
 		int err = -errno;

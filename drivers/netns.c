@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Running something in another network namespace: a short-lived thread enters it, nobody else moves. */
+/*
+ * Running something in another network namespace: a short-lived thread enters it, nobody else moves. Where that is not allowed, with sockets that
+ * somebody made there: what is done through a socket happens in the socket's namespace, whoever does it.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -8,9 +12,18 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "netns.h"
+
+/* What is lent to this thread; and the namespace that it works for from outside, -1: none. */
+static __thread struct netns_sockets *lent;
+static __thread int foreign = -1;
 
 struct netns_job {
 	int netns_fd;
@@ -73,6 +86,113 @@ int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 	if (err)
 		return -err;
 	pthread_join(thread, NULL);
+	if (!job.entered && job.result == -EPERM && lent) {
+		foreign = netns_fd;
+		job.entered = 1;
+		job.result = fn(arg);
+		foreign = -1;
+	}
 	*entered = job.entered;
 	return job.result;
+}
+
+/* --- sockets from there --- */
+
+void netns_sockets_lend(struct netns_sockets *s)
+{
+	lent = s;
+}
+
+static int socket_option(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == 0 ? value : -1;
+}
+
+static bool socket_is(int fd, int domain, int type, int protocol)
+{
+	return socket_option(fd, SO_DOMAIN) == domain && socket_option(fd, SO_TYPE) == type &&
+	       (domain != AF_NETLINK || socket_option(fd, SO_PROTOCOL) == protocol);
+}
+
+/* Packet sockets, netlink of two families, and one that any ioctl of interfaces can be made on. */
+static bool socket_useful(int fd)
+{
+	return socket_is(fd, AF_PACKET, SOCK_RAW, 0) || socket_is(fd, AF_INET, SOCK_DGRAM, 0) ||
+	       socket_is(fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) || socket_is(fd, AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+}
+
+static bool socket_of(int fd, int netns_fd)
+{
+	int own = ioctl(fd, SIOCGSKNS);
+	struct stat a, b;
+	bool same = own >= 0 && fstat(own, &a) == 0 && fstat(netns_fd, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+
+	if (own >= 0)
+		close(own);
+	return same;
+}
+
+int netns_sockets_add(struct netns_sockets *s, int netns_fd, int fd)
+{
+	int err = !socket_useful(fd) ? -EINVAL : !socket_of(fd, netns_fd) ? -EPERM : s->n == NETNS_SOCKETS_MAX ? -ENOSPC : 0;
+
+	if (err)
+		close(fd);
+	else
+		s->fd[s->n++] = fd;
+	return err;
+}
+
+void netns_sockets_close(struct netns_sockets *s)
+{
+	while (s->n > 0)
+		close(s->fd[--s->n]);
+}
+
+static int socket_take(int domain, int type, int protocol)
+{
+	for (unsigned i = 0; i < lent->n; i++) {
+		int fd = lent->fd[i];
+
+		if (!socket_is(fd, domain, type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK), protocol))
+			continue;
+		/* For ioctls alone, one serves all. */
+		if (domain == AF_INET)
+			return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		lent->fd[i] = lent->fd[--lent->n];
+		if (fcntl(fd, F_SETFL, type & SOCK_NONBLOCK ? O_NONBLOCK : 0) == 0)
+			return fd;
+		close(fd);
+		return -1;
+	}
+	lent->missed++;
+	errno = EUSERS;
+	return -1;
+}
+
+int netns_socket(int domain, int type, int protocol)
+{
+	return netns_foreign() ? socket_take(domain, type, protocol) : socket(domain, type, protocol);
+}
+
+bool netns_foreign(void)
+{
+	return foreign >= 0;
+}
+
+int netns_open(void)
+{
+	int fd = netns_foreign() ? fcntl(foreign, F_DUPFD_CLOEXEC, 3) : open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int netns_stat(struct stat *st)
+{
+	int rc = netns_foreign() ? fstat(foreign, st) : stat("/proc/thread-self/ns/net", st);
+
+	return rc < 0 ? -errno : 0;
 }

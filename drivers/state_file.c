@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "netlink.h"
+#include "netns.h"
 #include "state_internal.h"
 
 static int __attribute__((format(printf, 4, 5))) fail(char *text, size_t size, int code, const char *format,
@@ -69,8 +70,9 @@ static int record_fill(struct state_record *r, const char *ifname, struct netlin
 
 	if (err)
 		return err;
-	if (stat("/proc/thread-self/ns/net", &st) < 0)
-		return -errno;
+	err = netns_stat(&st);
+	if (err)
+		return err;
 	r->netns_dev = st.st_dev;
 	r->netns_inode = st.st_ino;
 	err = netlink_open(&nl);

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "netns.h"
 #include "tc_hook.h"
 
 /* Newer than the oldest headers that this is built with. */
@@ -247,6 +248,9 @@ enum driver_ingress tc_mode_from_environment(void)
 int tc_hook_add(struct tc_hook *h, enum driver_ingress mode, const struct tc_place *place, int prog_fd)
 {
 	*h = (struct tc_hook){ .mode = INGRESS_NONE, .link_fd = -1, .guardian_fd = -1, .place = *place };
+	/* The link would be with the interface of that number in our own namespace. */
+	if (mode == INGRESS_TCX && netns_foreign())
+		return -EOPNOTSUPP;
 	return mode == INGRESS_TCX ? tcx_add(h, prog_fd) : clsact_add(h, prog_fd);
 }
 

@@ -270,8 +270,9 @@ attach_check(void *caller, const struct request_msg *msg, const struct nmreq_reg
 			p->attachment != NULL || p->persistent ? "it is attached already" : "programs have a port of that name open");
 	*persistent = os_nic_key(caller, ifname) == 0 ? persistent_find(ifname) : NULL;
 	if (os_nic_key(caller, ifname) == 0 && *persistent == NULL) {
-		if (os_nic_hidden(caller, name, why->text, sizeof(why->text)) != 0)
-			return -EPERM;
+		error = os_nic_hidden(caller, name, why->text, sizeof(why->text));
+		if (error != 0)
+			return error;
 		os_format(why->text, sizeof(why->text), "port %s: there is no network interface or persistent port %s", name, ifname);
 		return -EINVAL;
 	}

@@ -96,7 +96,7 @@ int os_nic_host_open(struct port *port, char *why, size_t why_size);
 void os_nic_host_close(struct port *port);
 /* Identity of the named interface for the caller's namespace, to tell two interfaces of one name apart. 0 if there is no such interface. */
 uint64_t os_nic_key(void *caller, const char *name);
-/* Why the caller's interfaces cannot be looked up at all, so that a key of 0 says nothing: -EPERM and a sentence. 0: they can. */
+/* Why the caller's interfaces cannot be looked up, so that a key of 0 says nothing: an error of the host's, and a sentence. 0: they can. */
 int os_nic_hidden(void *caller, const char *name, char *why, size_t why_size);
 
 /* Are the two interfaces, both open as ports, the ends of one veth pair whose rings may be joined? */

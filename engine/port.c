@@ -655,7 +655,10 @@ port_open(void *caller, const char *name, const struct port_want *want, bool cre
 		return vale_resolve(&o, out);
 	error = nic_resolve(&o, out);
 	/* "There is none" must not be said of what could not be looked for. Pipes' parents need no interface, and go on without. */
-	if (error == -ENXIO && os_nic_hidden(caller, name, why->text, sizeof(why->text)) != 0)
-		error = -EPERM;
+	if (error == -ENXIO) {
+		int hidden = os_nic_hidden(caller, name, why->text, sizeof(why->text));
+
+		error = hidden != 0 ? hidden : error;
+	}
 	return error;
 }

@@ -184,6 +184,13 @@ int client_memory_open(uint64_t addr, uint64_t size, struct client_memory *m);
 /* What was moved for a request that was not granted goes back. */
 void client_memory_close(const struct client_memory *m, bool granted);
 
+/* --- client_sockets.c --- */
+
+#define CLIENT_SOCKET_ROUNDS	3
+
+/* netmapd wants sockets of the program's network namespace: more in each round, from 0 on. 0, or -errno with client_why. */
+int client_sockets_send(const struct client_session *s, unsigned round);
+
 /* --- client_mmap.c, client_thread.c, client_nic.c --- */
 
 /* Maps a file in the place of [addr, addr + size), whole pages, and keeps a duplicate of its descriptor as long as that is mapped. 0 or -errno. */

@@ -291,11 +291,33 @@ request_exchange(struct client_session *s, struct request *r, const struct messa
 	n = client_call(&call);
 	if ((n >= 0 && (size_t)n != size) || (n < 0 && error_size != size))
 		return n < 0 ? n : -EPROTO;
+	/* It is to be sent again as it was. */
+	if (n == -EUSERS)
+		return n;
 	memcpy(&r->msg, &m.a.msg, r->len);
 	m.a.why.text[sizeof(m.a.why.text) - 1] = '\0';
 	if (n < 0 && m.a.why.text[0] != '\0')
 		client_why_set("%s", m.a.why.text);
 	return n < 0 ? n : 0;
+}
+
+/* The same, with sockets for a netmapd that may not make them itself. */
+static int
+request_exchange_sockets(struct client_session *s, struct request *r, const struct message_fds *fds)
+{
+	int err = request_exchange(s, r, fds), given;
+	unsigned round;
+
+	for (round = 0; err == -EUSERS && round < CLIENT_SOCKET_ROUNDS; round++) {
+		given = client_sockets_send(s, round);
+		if (given != 0)
+			return given;
+		err = request_exchange(s, r, fds);
+	}
+	if (err == -EUSERS)
+		client_why_set("netmapd may not enter the program's network namespace (CAP_SYS_ADMIN is missing there), and the interface has more queues than a "
+			"program can open sockets for; use fewer (ethtool -L)");
+	return err == -EUSERS ? -EPERM : err;
 }
 
 /* With the file of the memory that a program gives: in the message its address is its offset there. */
@@ -313,7 +335,7 @@ request_send_memory(struct client_session *s, struct request *r, struct nmreq_op
 	}
 	fds = (struct message_fds){ .n = 1, .fd = { memory.fd } };
 	ext->nro_usrptr = memory.offset;
-	err = request_exchange(s, r, &fds);
+	err = request_exchange_sockets(s, r, &fds);
 	ext->nro_usrptr = addr;
 	client_memory_close(&memory, err == 0);
 	return err;
@@ -327,7 +349,7 @@ request_send(struct client_session *s, struct request *r)
 	int err;
 
 	if (ext == NULL)
-		return request_exchange(s, r, NULL);
+		return request_exchange_sockets(s, r, NULL);
 	client_process_enter();
 	client_lock(CLIENT_LOCK_MEMORY, &g);
 	err = request_send_memory(s, r, ext);

@@ -51,6 +51,7 @@ enum proto_type {
 	PROTO_FDB_SET,		/* makes or removes an entry of it */
 	PROTO_SWITCH,		/* owning a switch, its module, and the owner's token */
 	PROTO_SWITCH_GET,	/* a switch by number */
+	PROTO_SOCKETS,		/* sockets of a session's network namespace, for its next request */
 	PROTO_TYPES
 };
 

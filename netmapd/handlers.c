@@ -210,6 +210,39 @@ attach(const struct message *m)
 	return reply(m, &r, sizeof(r), -1);
 }
 
+/* In the session's network namespace as far as that can be: with its sockets, if some were sent. */
+static int
+request_execute(struct open_session *s, struct request_msg *msg, struct why *why)
+{
+	int err;
+
+	s->sockets.missed = 0;
+	netns_sockets_lend(s->netns >= 0 ? &s->sockets : NULL);
+	err = session_request(s->engine, s, msg, why);
+	netns_sockets_lend(NULL);
+	netns_sockets_close(&s->sockets);
+	if (s->sockets.missed == 0)
+		return err;
+	/* Without them something was left undone, even if it looks well. */
+	if (err == 0 && msg->kind == REQUEST_CTRL && msg->hdr.nr_reqtype == NETMAP_REQ_REGISTER)
+		session_undo(s->engine);
+	return -EUSERS;
+}
+
+static int
+sockets(const struct message *m)
+{
+	const struct proto_session *q = m->body;
+	struct open_session *s = sessions_find(q->session);
+	int err = s == NULL ? -ENXIO : s->netns < 0 ? -EINVAL : 0;
+
+	while (err == 0 && m->fds->n > 0)
+		err = netns_sockets_add(&s->sockets, s->netns, message_fds_take(m->fds));
+	if (err != 0 && s != NULL)
+		netns_sockets_close(&s->sockets);
+	return err != 0 ? reply_error(m, err) : reply(m, NULL, 0, -1);
+}
+
 static int
 request(const struct message *m)
 {
@@ -234,7 +267,7 @@ request(const struct message *m)
 		err = -ENXIO;
 	} else if (err == 0) {
 		s->memory = m->fds->n > 0 ? m->fds->fd[0] : -1;
-		err = session_request(s->engine, s, &q->msg, &r.why);
+		err = request_execute(s, &q->msg, &r.why);
 		s->memory = -1;
 	}
 	if (err != 0)
@@ -463,6 +496,7 @@ static const struct {
 	[PROTO_FDB_SET] = { fdb_set, sizeof(struct proto_fdb_set), 0, 0 },
 	[PROTO_SWITCH] = { switch_change, sizeof(struct proto_switch), 0, 0 },
 	[PROTO_SWITCH_GET] = { switch_get, sizeof(struct proto_param_get), 0, 0 },
+	[PROTO_SOCKETS] = { sockets, sizeof(struct proto_session), 1, PROTO_FDS_MAX },
 };
 
 int

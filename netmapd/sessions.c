@@ -76,6 +76,7 @@ entry_close(struct entry *e)
 	sessions.count--;
 	os_log(OS_LOG_DEBUG, "session %u closed", e->s.id);
 	session_close(e->s.engine);
+	netns_sockets_close(&e->s.sockets);
 	if (e->s.netns >= 0)
 		close(e->s.netns);
 	server_remove(&e->source);

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "../drivers/netns.h"
 #include "../engine/ctrl.h"
 
 struct open_session {
@@ -15,6 +16,7 @@ struct open_session {
 	uint64_t cookie;		/* SO_COOKIE of the application's end */
 	struct session *engine;
 	int netns;			/* the opener's network namespace; -1: netmapd's own */
+	struct netns_sockets sockets;	/* from there, for the next request, if netmapd may not enter it */
 	int memory;			/* file of the memory that came with the request under way; -1: none */
 };
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/netlink.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -309,6 +311,73 @@ session_open(int sock, int *app)
 	return r.session;
 }
 
+/* Sends the descriptors of one kind of socket, n times the same, and closes it. */
+static int
+sockets_try(int sock, uint32_t session, int fd, unsigned n)
+{
+	const struct proto_session q = { .session = session };
+	struct message_fds out = { .n = 0 };
+
+	CHECK(fd >= 0);
+	while (out.n < n)
+		out.fd[out.n++] = fd;
+	put(sock, PROTO_SOCKETS, &q, sizeof(q), &out);
+	close(fd);
+	return get(sock, PROTO_SOCKETS, NULL, 0, NULL);
+}
+
+/* Sockets of a network namespace that netmapd may perhaps not enter. */
+static void
+sockets_refused(void)
+{
+	struct proto_hello hello = { .layout = ARENA_LAYOUT };
+	int sock = dial(), app, own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), theirs;
+	struct proto_session_reply r;
+	struct proto_hello_reply hr;
+	struct message_fds fds;
+	uint32_t session;
+
+	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
+	CHECK(get(sock, PROTO_HELLO, &hr, sizeof(hr), &fds) == 0);
+	message_fds_close(&fds);
+	/* netmapd's own needs none. */
+	session = session_open(sock, &app);
+	CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 1) == EINVAL);
+	CHECK(sockets_try(sock, 0xfffffff0, socket(AF_INET, SOCK_DGRAM, 0), 1) == ENXIO);
+	close(app);
+	if (unshare(CLONE_NEWNET) != 0) {
+		printf("no root: sockets of another namespace are left out\n");
+		goto out;
+	}
+	theirs = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	fds = (struct message_fds){ .n = 1, .fd = { theirs } };
+	put(sock, PROTO_OPEN, NULL, 0, &fds);
+	CHECK(get(sock, PROTO_OPEN, &r, sizeof(r), &fds) == 0);
+	app = message_fds_take(&fds);
+	session = r.session;
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(sockets_try(sock, session, open("/dev/null", O_RDWR | O_CLOEXEC), 1) == EINVAL);
+		CHECK(sockets_try(sock, session, socket(AF_UNIX, SOCK_DGRAM, 0), 2) == EINVAL);
+		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_STREAM, 0), 1) == EINVAL);
+		CHECK(sockets_try(sock, session, socket(AF_PACKET, SOCK_DGRAM, 0), 1) == EINVAL);
+		CHECK(sockets_try(sock, session, socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK), 1) == EINVAL);
+		CHECK(sockets_try(sock, session, socket(AF_PACKET, SOCK_RAW, 0), 4) == 0);
+		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 60) == 0);
+		/* More than it keeps: then all are let go. */
+		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 1) == ENOSPC);
+		CHECK(setns(own, CLONE_NEWNET) == 0);
+		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 1) == EPERM);
+		CHECK(sockets_try(sock, session, socket(AF_PACKET, SOCK_RAW, 0), 64) == EPERM);
+		CHECK(setns(theirs, CLONE_NEWNET) == 0);
+	}
+	CHECK(setns(own, CLONE_NEWNET) == 0);
+	close(app);
+	close(theirs);
+out:
+	close(own);
+	close(sock);
+}
+
 static int
 memory_try(int sock, uint32_t session, int fd, uint64_t offset, uint64_t size)
 {
@@ -450,6 +519,7 @@ main(void)
 		greeted_unknown();
 		threads();
 		memory_refused();
+		sockets_refused();
 		random_messages();
 		_exit(0);
 	}
