@@ -33,6 +33,7 @@
 
 #define EVENTS		64
 #define LOOK_ROUNDS	8u		/* of steps between two looks at who is asleep */
+#define BUSY_ROUNDS	16u		/* steps that moved packets, after which the kernel need not tell of more */
 #define EMPTY_ROUNDS	16u		/* steps that moved nothing, after which a pair is put to sleep while others work */
 #define LAST_STEPS	4		/* of a pair that is taken back, to send what is on its way */
 #define RETRY_NS	100000000	/* an interface that is down is tried again after so long */
@@ -46,7 +47,8 @@ struct job {
 	struct nic_data *nic;		/* NULL: not an interface, but a persistent port on its second switch */
 	unsigned queue;
 	/* The thread's. */
-	unsigned found, empty;		/* FORWARD_* of the last step; steps in a row that moved nothing */
+	unsigned found, empty, busy;	/* FORWARD_* of the last step; steps in a row that moved nothing, or something */
+	bool watched;			/* its descriptors are in the thread's epoll */
 	int64_t look_at;		/* asleep, or down: to be looked at by then; 0: not before something comes */
 	struct job **list;		/* the one it is in */
 	struct job *next, **pprev;
@@ -127,7 +129,13 @@ job_step(struct worker *w, struct job *j)
 	} else {
 		j->found = vale_worker_step(server_root(), w->self, j->sw) ? FORWARD_MOVED : 0;
 	}
-	j->empty = (j->found & FORWARD_MOVED) != 0 ? 0 : j->empty + 1;
+	if ((j->found & FORWARD_MOVED) != 0) {
+		j->empty = 0;
+		j->busy++;
+	} else {
+		j->empty++;
+		j->busy = 0;
+	}
 }
 
 static void
@@ -203,9 +211,11 @@ job_watch(struct worker *w, struct job *j)
 	}
 	while (n-- > 0)
 		fd_watch(w, j, &fds[n]);
+	j->watched = true;
 	j->look_at = ms >= 0 ? now_ns() + (int64_t)ms * NS_PER_MS : 0;
 }
 
+/* A socket that somebody might wait for costs the kernel time with each packet that comes, and with each that has been sent. */
 static void
 job_unwatch(struct worker *w, struct job *j)
 {
@@ -213,8 +223,9 @@ job_unwatch(struct worker *w, struct job *j)
 	unsigned n;
 	int ms;
 
-	if (j->nic == NULL)
+	if (!j->watched)
 		return;
+	j->watched = false;
 	n = nic_data_pollfds(j->nic, j->queue, POLLIN | POLLOUT, fds, NIC_DATA_FDS, &ms);
 	while (n-- > 0)
 		epoll_ctl(w->epoll, EPOLL_CTL_DEL, fds[n].fd, NULL);
@@ -255,8 +266,7 @@ job_give_back(struct worker *w, struct job *j)
 			break;
 	}
 	job_disarm(w, j);
-	if (w->cpu < 0)
-		job_unwatch(w, j);
+	job_unwatch(w, j);
 	job_unlink(j);
 }
 
@@ -396,6 +406,8 @@ awake_step(struct worker *w)
 	for (j = w->awake; j != NULL; j = next) {
 		next = j->next;
 		job_step(w, j);
+		if (j->busy == BUSY_ROUNDS)
+			job_unwatch(w, j);
 		if ((j->found & FORWARD_MOVED) != 0)
 			moved = true;
 		else if ((j->found & FORWARD_FAILED) != 0 && j->nic != NULL && nic_data_gone(j->nic))
