@@ -238,6 +238,13 @@ source_words(const struct probe *p)
 		"kernels";
 }
 
+/* Generic XDP is taken without being asked for only where a device has finished all frames by itself. */
+static bool
+generic_is_good(const struct probe *p)
+{
+	return p->kind == PROBE_DEVICE && !(p->has_identity && strncmp(p->identity.driver, "virtio", 6) == 0);
+}
+
 static void
 driver_judge(struct case_file *c)
 {
@@ -257,10 +264,15 @@ driver_judge(struct case_file *c)
 		say(c, FINDING_NOTE, "driver", "The driver (%s) has native XDP, and no zero-copy AF_XDP "
 			"(%s): the kernel copies each frame once.",
 			driver, source_words(p));
-	else
+	else if (generic_is_good(p))
 		say(c, FINDING_NOTE, "driver", "The driver (%s) has no XDP (%s): generic XDP takes frames "
 			"later and slower, out of the kernel's own "
 			"buffers.", driver, source_words(p));
+	else
+		remedy(say(c, FINDING_NOTE, "driver", "The driver (%s) has no XDP (%s): packet sockets are used, which unlike generic XDP "
+			"know what is unfinished in a frame.", driver, source_words(p)), "NETMAP_DRIVER=afxdp-generic netmapd, for generic XDP all the same");
+	if (p->kind == PROBE_LOOPBACK || (p->kind == PROBE_TAP && p->link.tun_queues > 0) || (p->xdp.native == PROBE_NO && !generic_is_good(p)))
+		c->afxdp = false;
 	if (p->kind == PROBE_DEVICE && p->xdp.zerocopy == PROBE_YES)
 		say(c, FINDING_NOTE, "driver", "Zero-copy has not been tried with this project's code on "
 			"hardware; NETMAP_DRIVER=afxdp-native does without.");
@@ -309,7 +321,7 @@ kind_judge(struct case_file *c)
 	case PROBE_TAP:
 		if (p->link.tun_queues > 0)
 			say(c, FINDING_NOTE, "tap", "A program holds the device side of this tap: netmap "
-				"gets the host's side, like on any interface.");
+				"gets the host's side, by packet sockets, which know what that program leaves unfinished in its frames.");
 		else
 			say(c, FINDING_NOTE, "tap", "Nobody holds the device side of this tap: netmap takes "
 				"it, and the host's stack is at the other end.");

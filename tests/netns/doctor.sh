@@ -78,7 +78,12 @@ examine v1 1 "There is no interface v1"
 examine 0123456789abcdef 1 "1 to 15 characters"
 
 step loopback
-examine lo 0 "AF_XDP, generic" "loopback"
+examine lo 0 "lo: af_packet" "loopback"
+# What it says is what comes of it.
+export XDG_RUNTIME_DIR=$work/run
+mkdir -m 700 "$work/run"
+ip netns exec $here "$VALE_CTL" -g netmap:lo >"$work/lo" 2>&1 || fail "lo cannot be opened: $(cat "$work/lo")"
+grep -q "port lo: interface opened, af_packet" "$work/run/netmap/netmapd.log" || fail "lo is opened another way"
 
 step "tap and tun"
 if ip -n $here tuntap add dev t0 mode tap 2>/dev/null; then
