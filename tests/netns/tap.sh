@@ -6,7 +6,7 @@
 #	stack - t0 (TAP) == tap:t0 [middle: bridge] netmap:v0 --veth-- v1 [right]
 #	10.80.0.1                                                     10.80.0.2
 #
-# Environment: PKT_GEN, BRIDGE, VALE_CTL. Needs root.
+# Environment: PKT_GEN, BRIDGE, VALE_CTL, REPLAY, NETMAP_CAPTURES. Needs root.
 set -u
 
 skip() { echo "skipped: $*"; exit 77; }
@@ -78,6 +78,13 @@ step "tap:t0 makes the interface, which works like any other"
 bridge_start tap:t0
 ip -n $middle addr add 10.80.0.1/24 dev t0 || fail "there is no t0"
 traffic
+# Byte for byte, out of the device and into it.
+for file in "$NETMAP_CAPTURES"/{tls,vlan,vlan-2,ipv6-ext-headers}.pcap; do
+	[ -e "$file" ] || continue
+	"$REPLAY" $right v1 $middle t0 "$file" >"$work/replay.log" 2>&1 || fail "replay of $(basename "$file") to t0"
+	"$REPLAY" $middle t0 $right v1 "$file" >"$work/replay.log" 2>&1 || fail "replay of $(basename "$file") from t0"
+	echo "    $(basename "$file"): $(tail -n 1 "$work/replay.log")"
+done
 "$VALE_CTL" -v >"$work/modes.log" 2>&1
 grep -A 1 '^tap:t0' "$work/modes.log" | grep -q '\btap\b' || fail "vale-ctl does not say so"
 
