@@ -63,7 +63,6 @@ request_pools_info(void *caller, struct request_msg *msg, struct why *why)
 {
 	struct nmreq_pools_info *info = request_body(msg);
 	struct port_want want = { .mode = NR_REG_ALL_NIC, .mem_id = info->nr_mem_id };
-	const struct region_pool *pool;
 	struct port *p;
 	int error;
 
@@ -74,18 +73,7 @@ request_pools_info(void *caller, struct request_msg *msg, struct why *why)
 	error = port_open(caller, msg->hdr.nr_name, &want, true, &p, why);
 	if (error != 0)
 		return error;
-	pool = p->region->pool;
-	info->nr_memsize = p->region->size;
-	info->nr_mem_id = p->region->id;
-	info->nr_if_pool_offset = pool[POOL_IF].offset;
-	info->nr_if_pool_objtotal = pool[POOL_IF].obj_total;
-	info->nr_if_pool_objsize = pool[POOL_IF].obj_size;
-	info->nr_ring_pool_offset = pool[POOL_RING].offset;
-	info->nr_ring_pool_objtotal = pool[POOL_RING].obj_total;
-	info->nr_ring_pool_objsize = pool[POOL_RING].obj_size;
-	info->nr_buf_pool_offset = pool[POOL_BUF].offset;
-	info->nr_buf_pool_objtotal = pool[POOL_BUF].obj_total;
-	info->nr_buf_pool_objsize = pool[POOL_BUF].obj_size;
+	region_tell(p->region, info);
 	port_drop(p);
 	return 0;
 }

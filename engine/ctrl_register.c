@@ -447,7 +447,7 @@ session_register(struct session *s, void *caller, struct request_msg *msg, struc
 	if (error != 0)
 		port_drop(p);
 	else if (ext != NULL)
-		extmem_tell(p->region, ext);
+		region_tell(p->region, &ext->nro_info);
 	return error;
 }
 

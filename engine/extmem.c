@@ -205,25 +205,6 @@ extmem_check(const struct port *p, const struct region_memory *m, struct why *wh
 	return option_result(m, -EBUSY);
 }
 
-void
-extmem_tell(const struct region *r, struct nmreq_opt_extmem *opt)
-{
-	struct nmreq_pools_info *info = &opt->nro_info;
-	const struct region_pool *pool = r->pool;
-
-	info->nr_memsize = r->size;
-	info->nr_mem_id = r->id;
-	info->nr_if_pool_offset = pool[POOL_IF].offset;
-	info->nr_if_pool_objtotal = pool[POOL_IF].obj_total;
-	info->nr_if_pool_objsize = pool[POOL_IF].obj_size;
-	info->nr_ring_pool_offset = pool[POOL_RING].offset;
-	info->nr_ring_pool_objtotal = pool[POOL_RING].obj_total;
-	info->nr_ring_pool_objsize = pool[POOL_RING].obj_size;
-	info->nr_buf_pool_offset = pool[POOL_BUF].offset;
-	info->nr_buf_pool_objtotal = pool[POOL_BUF].obj_total;
-	info->nr_buf_pool_objsize = pool[POOL_BUF].obj_size;
-}
-
 /* --- memory that goes away --- */
 
 static void

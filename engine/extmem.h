@@ -17,8 +17,6 @@ int extmem_parse(void *caller, struct nmreq_opt_extmem *opt, struct region_memor
 int extmem_region(const struct region_memory *m, const struct region_need *need, const char *owner, struct region **out, struct why *why);
 /* Is the port, found or made for that option, in that memory? */
 int extmem_check(const struct port *p, const struct region_memory *m, struct why *why);
-/* Writes back what was chosen. */
-void extmem_tell(const struct region *r, struct nmreq_opt_extmem *opt);
 /* Looks after external memory that may have gone: the rings in it are stopped then. True: wants to look again, after EXTMEM_LOOK_MS. */
 bool extmem_tick(void);
 

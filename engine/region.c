@@ -210,6 +210,24 @@ region_put(struct region *r)
 	os_shared_free(r, sizeof(*r));
 }
 
+void
+region_tell(const struct region *r, struct nmreq_pools_info *info)
+{
+	const struct region_pool *pool = r->pool;
+
+	info->nr_memsize = r->size;
+	info->nr_mem_id = r->id;
+	info->nr_if_pool_offset = pool[POOL_IF].offset;
+	info->nr_if_pool_objtotal = pool[POOL_IF].obj_total;
+	info->nr_if_pool_objsize = pool[POOL_IF].obj_size;
+	info->nr_ring_pool_offset = pool[POOL_RING].offset;
+	info->nr_ring_pool_objtotal = pool[POOL_RING].obj_total;
+	info->nr_ring_pool_objsize = pool[POOL_RING].obj_size;
+	info->nr_buf_pool_offset = pool[POOL_BUF].offset;
+	info->nr_buf_pool_objtotal = pool[POOL_BUF].obj_total;
+	info->nr_buf_pool_objsize = pool[POOL_BUF].obj_size;
+}
+
 struct region *
 region_first(void)
 {

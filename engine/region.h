@@ -115,6 +115,8 @@ void region_buf_free(struct region *r, uint32_t idx);
 uint32_t region_buf_lend(struct region *r);
 void region_buf_return(struct region *r, uint32_t idx);
 uint32_t region_bufs_left(const struct region *r);
+/* Its size, id and pools, as programs see them. */
+void region_tell(const struct region *r, struct nmreq_pools_info *info);
 /* Sweep: takes all buffers for free; then those that are in use are to be marked. */
 void region_mark_begin(struct region *r);
 /* The buffer is in use. Ignores indexes that are out of range. */

@@ -398,37 +398,33 @@ static void buffers_check(const struct rig *g)
 	free(owners);
 }
 
+/* A frame of that length comes, and the same goes. */
+static void check_both_ways(struct rig *g, int fd, size_t size, uint32_t number)
+{
+	size_t len = frame_make(size, number);
+
+	far_send(fd, frame, len);
+	assert_int_equal(rig_recv(g, got, WAIT_MS), len);
+	assert_memory_equal(got, frame, len);
+	rig_send(g, frame, len);
+	assert_int_equal(rig_txsync(g), 0);
+	assert_int_equal(far_recv(fd, got, WAIT_MS), len);
+	assert_memory_equal(got, frame, len);
+}
+
 static void check_exchange(struct rig *g, int fd, uint32_t first, uint32_t count)
 {
-	for (uint32_t i = first; i < first + count; i++) {
-		size_t len = frame_make(60 + i % 1400, i);
-
-		far_send(fd, frame, len);
-		assert_int_equal(rig_recv(g, got, WAIT_MS), len);
-		assert_memory_equal(got, frame, len);
-		rig_send(g, frame, len);
-		assert_int_equal(rig_txsync(g), 0);
-		assert_int_equal(far_recv(fd, got, WAIT_MS), len);
-		assert_memory_equal(got, frame, len);
-	}
+	for (uint32_t i = first; i < first + count; i++)
+		check_both_ways(g, fd, 60 + i % 1400, i);
 }
 
 /* Frames longer than a chunk, where a buffer has room for more: several descriptors, or a copy into several. */
 static void check_long(struct rig *g, int fd)
 {
-	size_t lens[] = { 1500, 2040, 3840, 3841, 4096, 9000 };
+	static const size_t lens[] = { 1500, 2040, 3840, 3841, 4096, 9000 };
 
-	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		size_t len = frame_make(lens[i], (unsigned)i);
-
-		far_send(fd, frame, len);
-		assert_int_equal(rig_recv(g, got, WAIT_MS), len);
-		assert_memory_equal(got, frame, len);
-		rig_send(g, frame, len);
-		assert_int_equal(rig_txsync(g), 0);
-		assert_int_equal(far_recv(fd, got, WAIT_MS), len);
-		assert_memory_equal(got, frame, len);
-	}
+	for (uint32_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++)
+		check_both_ways(g, fd, lens[i], i);
 }
 
 static void check_memory(uint32_t buf_size, uint32_t headroom, uint32_t frames)
