@@ -21,8 +21,9 @@
 
 #include "netns.h"
 
-/* What is lent to this thread; and the namespace that it works for from outside, -1: none. */
+/* What is lent to this thread, and of which namespace; and the namespace that it works for from outside, -1: none. */
 static __thread struct netns_sockets *lent;
+static __thread int lent_netns = -1;
 static __thread int foreign = -1;
 
 struct netns_job {
@@ -33,13 +34,24 @@ struct netns_job {
 	int entered;
 };
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool same_netns(int a, int b)
+{
+	struct stat st_a, st_b;
+
+	return fstat(a, &st_a) == 0 && fstat(b, &st_b) == 0 && same_file(&st_a, &st_b);
+}
+
 /* Entering one's own namespace again would need a privilege for nothing. */
 static bool netns_is_own(int netns_fd)
 {
 	struct stat own, other;
 
-	return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(netns_fd, &other) == 0 &&
-	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+	return stat("/proc/thread-self/ns/net", &own) == 0 && fstat(netns_fd, &other) == 0 && same_file(&own, &other);
 }
 
 /* For tests: as if CAP_SYS_ADMIN were missing. */
@@ -67,6 +79,17 @@ static void *netns_thread(void *arg)
 	return NULL;
 }
 
+/* In this thread. A call within another one's fn leaves that one its namespace. */
+static int run_here(int as, int (*fn)(void *arg), void *arg)
+{
+	int outer = foreign, rc;
+
+	foreign = as;
+	rc = fn(arg);
+	foreign = outer;
+	return rc;
+}
+
 int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 {
 	struct netns_job job = { .netns_fd = netns_fd, .fn = fn, .arg = arg };
@@ -76,7 +99,7 @@ int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 
 	if (netns_fd < 0 || netns_is_own(netns_fd)) {
 		*entered = 1;
-		return fn(arg);
+		return run_here(netns_fd < 0 ? foreign : -1, fn, arg);
 	}
 	*entered = 0;
 	sigfillset(&all);
@@ -86,11 +109,9 @@ int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 	if (err)
 		return -err;
 	pthread_join(thread, NULL);
-	if (!job.entered && job.result == -EPERM && lent) {
-		foreign = netns_fd;
+	if (!job.entered && job.result == -EPERM && lent && same_netns(netns_fd, lent_netns)) {
 		job.entered = 1;
-		job.result = fn(arg);
-		foreign = -1;
+		job.result = run_here(netns_fd, fn, arg);
 	}
 	*entered = job.entered;
 	return job.result;
@@ -98,9 +119,10 @@ int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 
 /* --- sockets from there --- */
 
-void netns_sockets_lend(struct netns_sockets *s)
+void netns_sockets_lend(struct netns_sockets *s, int netns_fd)
 {
 	lent = s;
+	lent_netns = netns_fd;
 }
 
 static int socket_option(int fd, int name)
@@ -127,8 +149,7 @@ static bool socket_useful(int fd)
 static bool socket_of(int fd, int netns_fd)
 {
 	int own = ioctl(fd, SIOCGSKNS);
-	struct stat a, b;
-	bool same = own >= 0 && fstat(own, &a) == 0 && fstat(netns_fd, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	bool same = own >= 0 && same_netns(own, netns_fd);
 
 	if (own >= 0)
 		close(own);

@@ -12,8 +12,9 @@
  * never moves. If it cannot be entered: *entered is set to 0 and -errno returned (-EPERM: CAP_SYS_ADMIN
  * is missing); else 1.
  *
- * With sockets lent to the calling thread, a namespace that it may not enter counts as entered: fn then runs where it
- * is, and everything in it that depends on the namespace goes through the functions below. It does so in any case.
+ * With sockets of that namespace lent to the calling thread, one that it may not enter counts as entered: fn then runs where
+ * it is, and everything in it that depends on the namespace goes through the functions below. It does so in any case. fn may
+ * call this again.
  */
 int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered);
 
@@ -26,8 +27,11 @@ struct netns_sockets {
 	unsigned missed;		/* sockets that were asked for and not there */
 };
 
-/* Lends them to this thread, or with NULL takes back what is left. They must not move meanwhile. */
-void netns_sockets_lend(struct netns_sockets *s);
+/*
+ * Lends those of the namespace netns_fd to this thread, or with NULL and -1 takes back what is left. Neither may move or be
+ * closed meanwhile.
+ */
+void netns_sockets_lend(struct netns_sockets *s, int netns_fd);
 /*
  * Takes a descriptor over, or closes it. netns_fd: whose it must be. 0; -EPERM: it is of another namespace; -EINVAL: it is
  * no socket that netns_socket would hand out; -ENOSPC.

@@ -217,9 +217,9 @@ request_execute(struct open_session *s, struct request_msg *msg, struct why *why
 	int err;
 
 	s->sockets.missed = 0;
-	netns_sockets_lend(s->netns >= 0 ? &s->sockets : NULL);
+	netns_sockets_lend(s->netns >= 0 ? &s->sockets : NULL, s->netns);
 	err = session_request(s->engine, s, msg, why);
-	netns_sockets_lend(NULL);
+	netns_sockets_lend(NULL, -1);
 	netns_sockets_close(&s->sockets);
 	if (s->sockets.missed == 0)
 		return err;

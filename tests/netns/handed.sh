@@ -19,13 +19,13 @@ for tool in ip setpriv ethtool ping tc; do
 	command -v $tool >/dev/null || skip "there is no $tool"
 done
 
-left=nm-test-$$-l middle=nm-test-$$-m right=nm-test-$$-r
+left=nm-test-$$-l middle=nm-test-$$-m right=nm-test-$$-r outside=nm-test-$$-o
 . "$(dirname "$0")/lib.sh"
-netns_begin $left $middle $right
+netns_begin $left $middle $right $outside
 unset NETMAP_DRIVER NETMAP_SETNS NETMAP_INGRESS
 in_middle="ip netns exec $middle"
 
-for ns in $left $middle $right; do
+for ns in $left $middle $right $outside; do
 	ip netns add $ns || skip "network namespaces cannot be made here"
 	ip netns exec $ns sysctl -q -w net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
 done
@@ -144,6 +144,39 @@ ip -n $middle link del mr
 within gone $bridge || fail "bridge goes on without the interface"
 wait $bridge 2>/dev/null
 within few || fail "netmapd had $before descriptors, and has $(descriptors)"
+stop
+
+step "netmapd was killed, and its own namespace has an interface of that name and number"
+ip -n $outside link add ml index "$(ip -n $middle -o link show dev ml | cut -d: -f1)" type veth peer name other index 1000 || fail "no veth pair"
+ip -n $outside link set ml up
+ip -n $outside link set other up
+without="ip netns exec $outside setpriv --bounding-set -sys_admin --inh-caps -sys_admin"
+$in_middle ethtool -K ml gro on
+ip netns exec $outside ethtool -K ml gro on
+outside_state() { ip -n $outside -d link show dev ml; ip netns exec $outside ethtool -k ml; ip netns exec $outside tc qdisc show dev ml; }
+ml_gro() { $in_middle ethtool -k ml | grep -q "generic-receive-offload: $1"; }
+outside_state >"$work/outside"
+state >"$work/found"
+$without "$NETMAPD" -i 300 || fail "netmapd does not start"
+$in_middle "$HOLD" netmap:ml >"$work/first.log" 2>&1 &
+first=$!
+within grep -qsx open "$work/first.log" || fail "the interface cannot be opened"
+pid=$(netmapd_pid)
+kill -9 "$pid" $first
+within gone "$pid" || fail "netmapd lives on"
+wait $first 2>/dev/null
+ml_gro off || fail "nothing is left to restore"
+$without "$NETMAPD" -i 300 || fail "netmapd does not start again"
+grep -q 'ml was left changed.*cannot be entered' "$log" || fail "it does not say what it cannot restore"
+$in_middle "$HOLD" netmap:ml >"$work/second.log" 2>&1 &
+second=$!
+within grep -qsx open "$work/second.log" || fail "the interface cannot be opened after that"
+grep 'port ml: interface opened' "$log" | tail -n 1 | grep -q 'af_packet.*may not enter' || fail "it works in its own namespace"
+outside_state | diff "$work/outside" - >&2 || fail "the interface of its own namespace was taken"
+ml_gro off || fail "the offloads are on"
+kill -9 $second
+wait $second 2>/dev/null
+within as_found || { diff "$work/found" "$work/now" >&2; fail "the interface is not as it was before the first"; }
 stop
 
 step "NETMAP_SETNS=no"
