@@ -12,6 +12,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include "netlink.h"
 #include "netns.h"
@@ -66,6 +67,22 @@ static struct nlmsghdr *request_init(void *buf, uint16_t type, uint16_t flags)
 	return nlh;
 }
 
+/*
+ * The kernel has answered when the request is sent, and goes on with a long answer whenever some of it is taken. So nothing is waited for: whoever
+ * lent the socket (netns.h) has it still, and can take answers from it, or have them dropped.
+ */
+static ssize_t answer_take(struct netlink *nl, void *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(netlink_fd(nl), buf, size, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? -EIO : -errno;
+	return n == 0 ? -EIO : n;
+}
+
 int netlink_run(struct netlink *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 {
 	unsigned portid = mnl_socket_get_portid(nl->sock);
@@ -77,16 +94,13 @@ int netlink_run(struct netlink *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg
 	if (mnl_socket_sendto(nl->sock, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	do {
-		n = mnl_socket_recvfrom(nl->sock, buf, sizeof(buf));
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
+		n = answer_take(nl, buf, sizeof(buf));
+		if (n < 0)
+			return n;
 		rc = mnl_cb_run(buf, n, nl->seq, portid, cb, arg);
 		if (rc < 0 && errno != ESRCH)	/* ESRCH: late reply to an earlier request */
 			return -errno;
-	} while (n < 0 || rc != MNL_CB_STOP);
+	} while (rc != MNL_CB_STOP);
 	return 0;
 }
 

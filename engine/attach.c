@@ -260,6 +260,7 @@ attach_check(void *caller, const struct request_msg *msg, const struct nmreq_reg
 {
 	const char *name = msg->hdr.nr_name;
 	struct port *p;
+	uint64_t key;
 	int error = name_check(pn, msg, true, why);
 
 	if (error != 0)
@@ -268,11 +269,12 @@ attach_check(void *caller, const struct request_msg *msg, const struct nmreq_reg
 	if (port_lookup(caller, name, &p, why) == 0)
 		return refuse(why, name, -EBUSY,
 			p->attachment != NULL || p->persistent ? "it is attached already" : "programs have a port of that name open");
-	*persistent = os_nic_key(caller, ifname) == 0 ? persistent_find(ifname) : NULL;
-	if (os_nic_key(caller, ifname) == 0 && *persistent == NULL) {
-		error = os_nic_hidden(caller, name, why->text, sizeof(why->text));
-		if (error != 0)
-			return error;
+	key = os_nic_key(caller, ifname);
+	error = key == 0 ? os_nic_hidden(caller, name, why->text, sizeof(why->text)) : 0;
+	if (error != 0)
+		return error;
+	*persistent = key == 0 ? persistent_find(ifname) : NULL;
+	if (key == 0 && *persistent == NULL) {
 		os_format(why->text, sizeof(why->text), "port %s: there is no network interface or persistent port %s", name, ifname);
 		return -EINVAL;
 	}

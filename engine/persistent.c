@@ -107,6 +107,9 @@ request_vale_newif(void *caller, struct request_msg *msg, struct why *why)
 		return error;
 	if (os_nic_key(caller, name) != 0)
 		return refuse(why, name, -EEXIST, "there is a network interface of that name");
+	error = os_nic_hidden(caller, name, why->text, sizeof(why->text));
+	if (error != 0)
+		return error;
 	if (plain_find(name) != NULL)
 		return refuse(why, name, -EEXIST, "there is a port of that name");
 	error = port_create_vale(name, &want, &p, why);

@@ -5,92 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/netlink.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "host/message.h"
-#include "port.h"
-
-static char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-static uint32_t seq;
-
-static int
-dial(void)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	memcpy(addr.sun_path, path, sizeof(addr.sun_path));
-	CHECK(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
-	return fd;
-}
-
-static void
-put(int sock, uint16_t type, const void *body, size_t size, const struct message_fds *fds)
-{
-	struct proto_header hdr = { .magic = PROTO_MAGIC, .version = PROTO_VERSION, .type = type, .seq = ++seq };
-	struct iovec iov[2] = { { &hdr, sizeof(hdr) }, { (void *)(uintptr_t)body, size } };
-
-	/* The other side may have hung up on the message before. */
-	(void)message_send(sock, iov, 2, fds, 0);
-}
-
-/* The error of the next reply, which must be of that type and size; *in gets its descriptors. */
-static int
-get(int sock, uint16_t type, void *body, size_t size, struct message_fds *in)
-{
-	static uint64_t buf[1024];
-	const struct proto_header *hdr = (const void *)buf;
-	struct message_fds fds;
-	long n = message_recv(sock, buf, sizeof(buf), &fds, 0);
-
-	CHECK(n >= (long)sizeof(*hdr) && hdr->type == type && hdr->seq == seq && hdr->magic == PROTO_MAGIC);
-	if (hdr->error == 0)
-		CHECK((size_t)n == sizeof(*hdr) + size);
-	if (body != NULL)
-		memcpy(body, buf + sizeof(*hdr) / 8, n - sizeof(*hdr));
-	if (in != NULL)
-		*in = fds;
-	else
-		message_fds_close(&fds);
-	return hdr->error;
-}
-
-static int
-dial_greeted(void)
-{
-	struct proto_hello hello = { .layout = ARENA_LAYOUT };
-	struct proto_hello_reply r;
-	int sock = dial();
-
-	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
-	CHECK(get(sock, PROTO_HELLO, &r, sizeof(r), NULL) == 0);
-	CHECK(r.generation != 0 && r.process != 0);
-	return sock;
-}
-
-/* The other side has closed the connection, without an answer. */
-static void
-expect_end(int sock)
-{
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
-	char byte[sizeof(struct proto_header)];
-	ssize_t n;
-
-	CHECK(poll(&pfd, 1, 10000) == 1);
-	n = recv(sock, byte, sizeof(byte), 0);
-	CHECK(n == 0 || (n < 0 && errno == ECONNRESET));
-	close(sock);
-}
+#include "wire.h"
 
 static void
 without_hello(void)
@@ -102,8 +26,8 @@ without_hello(void)
 	int sock;
 
 	/* Too short, wrong magic, version, an error in a request, unknown types. */
-	CHECK(send(sock = dial(), "abc", 3, 0) == 3);
-	expect_end(sock);
+	CHECK(send(sock = wire_dial(), "abc", 3, 0) == 3);
+	wire_ended(sock);
 	for (int i = 0; i < 6; i++) {
 		struct proto_header bad = hdr;
 
@@ -128,29 +52,29 @@ without_hello(void)
 			bad.type = 0xffff;
 			break;
 		}
-		CHECK(send(sock = dial(), &bad, sizeof(bad), 0) == sizeof(bad));
-		expect_end(sock);
+		CHECK(send(sock = wire_dial(), &bad, sizeof(bad), 0) == sizeof(bad));
+		wire_ended(sock);
 	}
 	/* Something else before HELLO; HELLO too short, too long, with flags, with descriptors. */
-	put(sock = dial(), PROTO_INFO, NULL, 0, NULL);
-	expect_end(sock);
-	put(sock = dial(), PROTO_HELLO, &hello, sizeof(hello) - 1, NULL);
-	expect_end(sock);
-	put(sock = dial(), PROTO_HELLO, large, 100, NULL);
-	expect_end(sock);
-	put(sock = dial(), PROTO_HELLO, large, sizeof(large), NULL);
-	expect_end(sock);
+	wire_put(sock = wire_dial(), PROTO_INFO, NULL, 0, NULL);
+	wire_ended(sock);
+	wire_put(sock = wire_dial(), PROTO_HELLO, &hello, sizeof(hello) - 1, NULL);
+	wire_ended(sock);
+	wire_put(sock = wire_dial(), PROTO_HELLO, large, 100, NULL);
+	wire_ended(sock);
+	wire_put(sock = wire_dial(), PROTO_HELLO, large, sizeof(large), NULL);
+	wire_ended(sock);
 	hello.flags = 1;
-	put(sock = dial(), PROTO_HELLO, &hello, sizeof(hello), NULL);
-	expect_end(sock);
+	wire_put(sock = wire_dial(), PROTO_HELLO, &hello, sizeof(hello), NULL);
+	wire_ended(sock);
 	hello.flags = 0;
 	for (unsigned i = 0; i < many.n; i++)
 		many.fd[i] = STDERR_FILENO;
-	put(sock = dial(), PROTO_HELLO, &hello, sizeof(hello), &many);
-	expect_end(sock);
+	wire_put(sock = wire_dial(), PROTO_HELLO, &hello, sizeof(hello), &many);
+	wire_ended(sock);
 	/* An empty packet ends a connection, too. */
-	CHECK(send(sock = dial(), "", 0, 0) == 0);
-	expect_end(sock);
+	CHECK(send(sock = wire_dial(), "", 0, 0) == 0);
+	wire_ended(sock);
 }
 
 static void
@@ -158,14 +82,14 @@ wrong_layout(void)
 {
 	struct proto_hello hello = { .layout = ARENA_LAYOUT + 1 };
 	struct proto_hello_reply r;
-	int sock = dial();
+	int sock = wire_dial();
 
-	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
-	CHECK(get(sock, PROTO_HELLO, &r, sizeof(r), NULL) == EPROTO);
+	wire_put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
+	CHECK(wire_get(sock, PROTO_HELLO, &r, sizeof(r), NULL) == EPROTO);
 	CHECK(strstr(r.text, "version") != NULL);
 	/* Refused is not greeted. */
-	put(sock, PROTO_INFO, NULL, 0, NULL);
-	expect_end(sock);
+	wire_put(sock, PROTO_INFO, NULL, 0, NULL);
+	wire_ended(sock);
 }
 
 /* Messages that end a greeted connection. */
@@ -206,13 +130,13 @@ greeted_bad(void)
 	struct message_fds fds = { .fd = { STDERR_FILENO, STDERR_FILENO } };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		int sock = dial_greeted();
+		int sock = wire_dial_greeted();
 
 		memset(body, 0, sizeof(body));
 		body[0] = bad[i].body;
 		fds.n = bad[i].fds;
-		put(sock, bad[i].type, body, bad[i].size, &fds);
-		expect_end(sock);
+		wire_put(sock, bad[i].type, body, bad[i].size, &fds);
+		wire_ended(sock);
 	}
 }
 
@@ -226,26 +150,26 @@ greeted_unknown(void)
 	struct proto_actor actor = { .actor = ACTOR_MAX };
 	struct proto_info_reply info;
 	struct message_fds fds = { .n = 1, .fd = { STDERR_FILENO } };
-	int sock = dial_greeted();
+	int sock = wire_dial_greeted();
 
-	put(sock, PROTO_MMAP, &session, sizeof(session), NULL);
-	CHECK(get(sock, PROTO_MMAP, NULL, 0, NULL) == ENXIO);
-	put(sock, PROTO_REGION, &region, sizeof(region), NULL);
-	CHECK(get(sock, PROTO_REGION, NULL, 0, NULL) == ENXIO);
+	wire_put(sock, PROTO_MMAP, &session, sizeof(session), NULL);
+	CHECK(wire_get(sock, PROTO_MMAP, NULL, 0, NULL) == ENXIO);
+	wire_put(sock, PROTO_REGION, &region, sizeof(region), NULL);
+	CHECK(wire_get(sock, PROTO_REGION, NULL, 0, NULL) == ENXIO);
 	region.no = UINT32_MAX;
-	put(sock, PROTO_REGION, &region, sizeof(region), NULL);
-	CHECK(get(sock, PROTO_REGION, NULL, 0, NULL) == ENXIO);
-	put(sock, PROTO_NIC, &nic, sizeof(nic), NULL);
-	CHECK(get(sock, PROTO_NIC, NULL, 0, NULL) == ENXIO);
-	put(sock, PROTO_ATTACH, NULL, 0, &fds);
-	CHECK(get(sock, PROTO_ATTACH, NULL, 0, NULL) == ENOTTY);
+	wire_put(sock, PROTO_REGION, &region, sizeof(region), NULL);
+	CHECK(wire_get(sock, PROTO_REGION, NULL, 0, NULL) == ENXIO);
+	wire_put(sock, PROTO_NIC, &nic, sizeof(nic), NULL);
+	CHECK(wire_get(sock, PROTO_NIC, NULL, 0, NULL) == ENXIO);
+	wire_put(sock, PROTO_ATTACH, NULL, 0, &fds);
+	CHECK(wire_get(sock, PROTO_ATTACH, NULL, 0, NULL) == ENOTTY);
 	fds.fd[0] = sock;
-	put(sock, PROTO_ATTACH, NULL, 0, &fds);
-	CHECK(get(sock, PROTO_ATTACH, NULL, 0, NULL) == ENOTTY);
-	put(sock, PROTO_WAKE, &actor, sizeof(actor), NULL);
-	put(sock, PROTO_INFO, NULL, 0, NULL);
-	CHECK(get(sock, PROTO_INFO, &info, sizeof(info), NULL) == 0);
-	CHECK(strcmp(info.socket, path) == 0);
+	wire_put(sock, PROTO_ATTACH, NULL, 0, &fds);
+	CHECK(wire_get(sock, PROTO_ATTACH, NULL, 0, NULL) == ENOTTY);
+	wire_put(sock, PROTO_WAKE, &actor, sizeof(actor), NULL);
+	wire_put(sock, PROTO_INFO, NULL, 0, NULL);
+	CHECK(wire_get(sock, PROTO_INFO, &info, sizeof(info), NULL) == 0);
+	CHECK(strcmp(info.socket, wire_path()) == 0);
 	close(sock);
 }
 
@@ -257,22 +181,22 @@ threads(void)
 	struct proto_thread_reply r;
 	struct proto_actor a;
 	struct message_fds fds = { .n = 1 };
-	int one = dial_greeted(), two = dial_greeted();
+	int one = wire_dial_greeted(), two = wire_dial_greeted();
 
-	put(one, PROTO_THREAD, &t, sizeof(t), NULL);
-	CHECK(get(one, PROTO_THREAD, &r, sizeof(r), NULL) == 0);
+	wire_put(one, PROTO_THREAD, &t, sizeof(t), NULL);
+	CHECK(wire_get(one, PROTO_THREAD, &r, sizeof(r), NULL) == 0);
 	a.actor = r.actor;
-	put(two, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
-	expect_end(two);
+	wire_put(two, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
+	wire_ended(two);
 	fds.fd[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	put(one, PROTO_THREAD_FD, &a, sizeof(a), &fds);
-	CHECK(get(one, PROTO_THREAD_FD, NULL, 0, NULL) == 0);
-	put(one, PROTO_WAKE, &a, sizeof(a), NULL);
+	wire_put(one, PROTO_THREAD_FD, &a, sizeof(a), &fds);
+	CHECK(wire_get(one, PROTO_THREAD_FD, NULL, 0, NULL) == 0);
+	wire_put(one, PROTO_WAKE, &a, sizeof(a), NULL);
 	CHECK(poll(&(struct pollfd){ .fd = fds.fd[0], .events = POLLIN }, 1, 10000) == 1);
 	close(fds.fd[0]);
-	put(one, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
-	put(one, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
-	expect_end(one);
+	wire_put(one, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
+	wire_put(one, PROTO_THREAD_EXIT, &a, sizeof(a), NULL);
+	wire_ended(one);
 }
 
 /* --- files that are no memory --- */
@@ -296,93 +220,14 @@ put_memory(int sock, uint32_t session, int fd, uint64_t offset, uint64_t size)
 	memcpy(q.msg.hdr.nr_name, "vale0:m", 8);
 	memcpy(q.msg.data, &reg, sizeof(reg));
 	memcpy(q.msg.data + sizeof(reg), &opt, sizeof(opt));
-	put(sock, PROTO_REQUEST, &q, offsetof(struct proto_request, msg) + q.msg.len, &fds);
-}
-
-static uint32_t
-session_open(int sock, int *app)
-{
-	struct proto_session_reply r;
-	struct message_fds in;
-
-	put(sock, PROTO_OPEN, NULL, 0, NULL);
-	CHECK(get(sock, PROTO_OPEN, &r, sizeof(r), &in) == 0);
-	*app = message_fds_take(&in);
-	return r.session;
-}
-
-/* Sends the descriptors of one kind of socket, n times the same, and closes it. */
-static int
-sockets_try(int sock, uint32_t session, int fd, unsigned n)
-{
-	const struct proto_session q = { .session = session };
-	struct message_fds out = { .n = 0 };
-
-	CHECK(fd >= 0);
-	while (out.n < n)
-		out.fd[out.n++] = fd;
-	put(sock, PROTO_SOCKETS, &q, sizeof(q), &out);
-	close(fd);
-	return get(sock, PROTO_SOCKETS, NULL, 0, NULL);
-}
-
-/* Sockets of a network namespace that netmapd may perhaps not enter. */
-static void
-sockets_refused(void)
-{
-	struct proto_hello hello = { .layout = ARENA_LAYOUT };
-	int sock = dial(), app, own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), theirs;
-	struct proto_session_reply r;
-	struct proto_hello_reply hr;
-	struct message_fds fds;
-	uint32_t session;
-
-	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
-	CHECK(get(sock, PROTO_HELLO, &hr, sizeof(hr), &fds) == 0);
-	message_fds_close(&fds);
-	/* netmapd's own needs none. */
-	session = session_open(sock, &app);
-	CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 1) == EINVAL);
-	CHECK(sockets_try(sock, 0xfffffff0, socket(AF_INET, SOCK_DGRAM, 0), 1) == ENXIO);
-	close(app);
-	if (unshare(CLONE_NEWNET) != 0) {
-		printf("no root: sockets of another namespace are left out\n");
-		goto out;
-	}
-	theirs = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	fds = (struct message_fds){ .n = 1, .fd = { theirs } };
-	put(sock, PROTO_OPEN, NULL, 0, &fds);
-	CHECK(get(sock, PROTO_OPEN, &r, sizeof(r), &fds) == 0);
-	app = message_fds_take(&fds);
-	session = r.session;
-	for (unsigned i = 0; i < 3; i++) {
-		CHECK(sockets_try(sock, session, open("/dev/null", O_RDWR | O_CLOEXEC), 1) == EINVAL);
-		CHECK(sockets_try(sock, session, socket(AF_UNIX, SOCK_DGRAM, 0), 2) == EINVAL);
-		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_STREAM, 0), 1) == EINVAL);
-		CHECK(sockets_try(sock, session, socket(AF_PACKET, SOCK_DGRAM, 0), 1) == EINVAL);
-		CHECK(sockets_try(sock, session, socket(AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK), 1) == EINVAL);
-		CHECK(sockets_try(sock, session, socket(AF_PACKET, SOCK_RAW, 0), 4) == 0);
-		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 60) == 0);
-		/* More than it keeps: then all are let go. */
-		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 1) == ENOSPC);
-		CHECK(setns(own, CLONE_NEWNET) == 0);
-		CHECK(sockets_try(sock, session, socket(AF_INET, SOCK_DGRAM, 0), 1) == EPERM);
-		CHECK(sockets_try(sock, session, socket(AF_PACKET, SOCK_RAW, 0), 64) == EPERM);
-		CHECK(setns(theirs, CLONE_NEWNET) == 0);
-	}
-	CHECK(setns(own, CLONE_NEWNET) == 0);
-	close(app);
-	close(theirs);
-out:
-	close(own);
-	close(sock);
+	wire_put(sock, PROTO_REQUEST, &q, offsetof(struct proto_request, msg) + q.msg.len, &fds);
 }
 
 static int
 memory_try(int sock, uint32_t session, int fd, uint64_t offset, uint64_t size)
 {
 	put_memory(sock, session, fd, offset, size);
-	return get(sock, PROTO_REQUEST, NULL, offsetof(struct proto_request_reply, msg) + REQUEST_MSG_MIN + sizeof(struct nmreq_register) +
+	return wire_get(sock, PROTO_REQUEST, NULL, offsetof(struct proto_request_reply, msg) + REQUEST_MSG_MIN + sizeof(struct nmreq_register) +
 		sizeof(struct nmreq_opt_extmem), NULL);
 }
 
@@ -402,12 +247,12 @@ memory_refused(void)
 	struct proto_hello_reply hr;
 	char name[64];
 	struct message_fds state;
-	int sock = dial(), app, fd = memory_file(MFD_ALLOW_SEALING, MEMORY), other, pair[2];
+	int sock = wire_dial(), app, fd = memory_file(MFD_ALLOW_SEALING, MEMORY), other, pair[2];
 	uint32_t session;
 
-	put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
-	CHECK(get(sock, PROTO_HELLO, &hr, sizeof(hr), &state) == 0 && state.n == 1);
-	session = session_open(sock, &app);
+	wire_put(sock, PROTO_HELLO, &hello, sizeof(hello), NULL);
+	CHECK(wire_get(sock, PROTO_HELLO, &hr, sizeof(hr), &state) == 0 && state.n == 1);
+	session = wire_session(sock, -1, &app);
 	/* No file at all, of the kinds that there are. */
 	other = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CHECK(memory_try(sock, session, other, 0, MEMORY) == EINVAL);
@@ -456,13 +301,13 @@ memory_refused(void)
 	CHECK(ftruncate(fd, 0) != 0 && errno == EPERM);
 	CHECK(memory_try(sock, session, fd, 0, MEMORY) == EBUSY);
 	close(app);
-	session = session_open(sock, &app);
+	session = wire_session(sock, -1, &app);
 	CHECK(memory_try(sock, session, fd, 0, MEMORY) == 0);
 	close(app);
 	/* An option without a file. */
-	session = session_open(sock, &app);
+	session = wire_session(sock, -1, &app);
 	put_memory(sock, session, -1, 0, MEMORY);
-	expect_end(sock);
+	wire_ended(sock);
 	close(app);
 	close(fd);
 	close(pair[0]);
@@ -478,13 +323,13 @@ random_messages(void)
 
 	srandom(1);
 	for (int i = 0; i < 3000; i++) {
-		int sock = dial_greeted();
+		int sock = wire_dial_greeted();
 		size_t size = (size_t)random() % (i % 2 ? 300 : sizeof(body));
 
 		for (size_t j = 0; j < sizeof(body) / 4; j++)
 			body[j] = random() % 4 ? (uint32_t)random() % 100 : (uint32_t)random() * 2;
 		fds.n = (unsigned)random() % 8 < 6 ? 0 : (unsigned)random() % 4;
-		put(sock, (uint16_t)(random() % (PROTO_TYPES + 1)), body, size, &fds);
+		wire_put(sock, (uint16_t)(random() % (PROTO_TYPES + 1)), body, size, &fds);
 		close(sock);
 	}
 }
@@ -505,7 +350,7 @@ main(void)
 	pid_t child;
 
 	alarm(100);
-	snprintf(path, sizeof(path), "%s/netmap/netmapd.sock", dir_begin());
+	wire_begin();
 	CHECK(port_open(&a, "vale0:a") == 0);
 	CHECK(port_open(&b, "vale0:b") == 0);
 	server = netmapd_pid();
@@ -519,7 +364,6 @@ main(void)
 		greeted_unknown();
 		threads();
 		memory_refused();
-		sockets_refused();
 		random_messages();
 		_exit(0);
 	}

@@ -89,12 +89,7 @@ bridge_start()
 	within grep -q -- '-> netmap:ml' "$work/bridge.log" || fail "bridge does not run"
 }
 
-lossless()
-{
-	local out
-	out=$(ip netns exec "$1" ping -W 2 -c 50 -i 0.01 -s "$3" "$2" 2>&1)
-	grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; fail "ping $2"; }
-}
+lossless() { ping_all "$1" "$2" -c 50 -i 0.01 -s "$3" || fail "ping $2"; }
 
 state >"$work/found"
 
@@ -124,6 +119,17 @@ held netmap:mr setpriv --bounding-set -net_raw --inh-caps -net_raw && fail "a pr
 grep -q 'CAP_NET_RAW' "$work/hold.log" || fail "the missing capability is not told: $(cat "$work/hold.log")"
 lossless $left 10.78.0.2 56
 
+step "persistent ports"
+vale_ctl() { $in_middle "$VALE_CTL" "$@" >>"$work/vale-ctl.log" 2>&1; }
+vale_ctl -n per0 || fail "a persistent port cannot be made"
+vale_ctl -n per0 && fail "it can be made twice"
+vale_ctl -n ml && fail "a persistent port has an interface's name"
+vale_ctl -a vale1:per0 || fail "it cannot be attached"
+vale_ctl -a vale1:per0 && fail "it can be attached twice"
+vale_ctl -a vale1:none && fail "an interface that is not there can be attached"
+vale_ctl -d vale1:per0 || fail "it cannot be detached"
+vale_ctl -r per0 || fail "it cannot be removed"
+
 step "kill -9 of bridge"
 kill -9 $bridge
 wait $bridge 2>/dev/null
@@ -131,6 +137,15 @@ within as_found || { diff "$work/found" "$work/now" >&2; fail "the interfaces ar
 ip -n $left neigh flush all
 answers() { ip netns exec $left ping -q -c 1 -W 1 10.78.0.3 >/dev/null; }
 within answers || fail "the middle's stack does not answer"
+
+step "an interface on a switch"
+vale_ctl -a vale1:ml || fail "it cannot be attached"
+vale_ctl -a vale1:ml && fail "it can be attached twice"
+held netmap:ml && fail "it can be opened beside"
+vale_ctl -a vale1:mr || fail "the other cannot be attached"
+lossless $left 10.78.0.2 56
+vale_ctl -d vale1:mr && vale_ctl -d vale1:ml || fail "they cannot be detached"
+within as_found || { diff "$work/found" "$work/now" >&2; fail "the interfaces are not as they were"; }
 
 step "nothing is left open"
 before=$(descriptors)
