@@ -116,11 +116,7 @@ bridge_stop()
 # lossless NAMESPACE ADDRESS PING-OPTIONS
 lossless()
 {
-	local ns=$1 to=$2 out
-	shift 2
-	out=$(ip netns exec "$ns" ping -W 2 "$@" "$to" 2>&1)
-	grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; places >&2; fail "ping $* $to"; }
-	sed -n 's/^\(.* packet loss\).*/    \1/p' <<<"$out"
+	ping_all "$@" || { places >&2; fail "ping $*"; }
 }
 
 netmapd_left()

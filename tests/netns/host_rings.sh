@@ -120,12 +120,7 @@ answers() { ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null 2>&1; }
 # lossless NAMESPACE ADDRESS PING-OPTIONS
 lossless()
 {
-	local ns=$1 to=$2 out
-	shift 2
-	out=$(ip netns exec "$ns" ping -W 2 "$@" "$to" 2>&1)
-	grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; traces >&2; fail "ping $* $to"; }
-	! grep -q 'duplicates' <<<"$out" || fail "ping $* $to: duplicates"
-	sed -n 's/^\(.* packet loss\).*/    \1/p' <<<"$out"
+	ping_all "$@" || { traces >&2; fail "ping $*"; }
 }
 
 traces() { [ ! -x "$VALE_CTL" ] || ip netns exec $near "$VALE_CTL" -v; ip -n $near -s link; }

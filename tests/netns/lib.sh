@@ -35,3 +35,19 @@ netns_begin()
 	trap netns_end EXIT
 	trap 'exit 1' INT TERM HUP
 }
+
+# ping_all NAMESPACE ADDRESS PING-OPTIONS: all of them are answered, each once. The last may be missing: ping waits for its answer no longer than two
+# round trips, or the interval, so that a pause of the machine looks like a loss.
+ping_all()
+{
+	local ns=$1 to=$2 out sent=0 got=0
+	shift 2
+	out=$(ip netns exec "$ns" ping -W 2 "$@" "$to" 2>&1)
+	read -r sent got <<<"$(sed -n 's/^\([0-9]*\) packets transmitted, \([0-9]*\) received.*/\1 \2/p' <<<"$out")"
+	if grep -q duplicates <<<"$out" || [ "${sent:-0}" -eq 0 ] ||
+	   { [ "$got" -ne "$sent" ] && { [ "$got" -ne $((sent - 1)) ] || grep -q "icmp_seq=$sent " <<<"$out"; }; }; then
+		echo "$out" >&2
+		return 1
+	fi
+	sed -n 's/^\(.* packet loss\).*/    \1/p' <<<"$out"
+}

@@ -56,10 +56,9 @@ bridge_start()
 # No packet may be missing, in small and large ones; and TCP runs with the offloads of both stacks on.
 traffic()
 {
-	local out size way
+	local size way
 	for size in 56 1472 20000; do
-		out=$($in_middle ping -q -c 50 -i 0.01 -W 2 -s $size 10.80.0.2 2>&1)
-		grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; fail "ping -s $size"; }
+		ping_all $middle 10.80.0.2 -c 50 -i 0.01 -s $size || fail "ping -s $size"
 	done
 	for way in "" -R; do
 		$in_right iperf3 -s -1 >/dev/null 2>&1 &

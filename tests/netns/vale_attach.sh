@@ -102,14 +102,7 @@ state_as_found()
 }
 
 # lossless NAMESPACE ADDRESS PING-OPTIONS
-lossless()
-{
-	local ns=$1 to=$2 out
-	shift 2
-	out=$(ip netns exec "$ns" ping -W 2 "$@" "$to" 2>&1)
-	grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; fail "ping $* $to"; }
-	sed -n 's/^\(.* packet loss\).*/    \1/p' <<<"$out"
-}
+lossless() { ping_all "$@" || fail "ping $*"; }
 
 answers() { ip netns exec "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null 2>&1; }
 

@@ -141,8 +141,7 @@ waits_for 5 "->" "$work/bridge1.log" && waits_for 5 "->" "$work/bridge2.log" || 
 sleep 0.3
 "$VALE_CTL" -v >"$work/modes.log" 2>&1
 grep -q "joined to v1 (native veth)" "$work/modes.log" || fail "v0 is not joined"
-out=$(ip netns exec $left ping -c 100 -i 0.01 -W 2 10.79.0.2 2>&1)
-grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; fail "ping"; }
+ping_all $left 10.79.0.2 -c 100 -i 0.01 || fail "ping"
 for file in "${NETMAP_CAPTURES:-/nonexistent}"/*.pcap; do
 	[ -e "$file" ] || continue
 	before=$(carried)
@@ -163,8 +162,7 @@ second=$!
 waits_for 5 "->" "$work/bridge2.log" || fail "bridge"
 sleep 0.3
 before=$(carried)
-out=$(ip netns exec $left ping -c 50 -i 0.01 -W 2 10.79.0.2 2>&1)
-grep -q ' 0% packet loss' <<<"$out" || { echo "$out" >&2; fail "ping"; }
+ping_all $left 10.79.0.2 -c 50 -i 0.01 || fail "ping"
 [ "$(carried)" -eq "$before" ] || fail "the ends are not joined again"
 kill -INT "$1" $second; wait "$1" $second
 
