@@ -51,7 +51,7 @@ mkdir -p $top
 stage gcc gcc ""
 stage asan clang "--no-suite plain-only" -Db_sanitize=address,undefined -Db_lundef=false
 # ThreadSanitizer does not follow fences: the ABI has some, the engine has a stand-in.
-stage tsan gcc "--suite threads --suite engine" -Db_sanitize=thread -Db_lundef=false -Dc_args=-Wno-tsan -Dcpp_args=-Wno-tsan
+stage tsan gcc "--suite threads --suite engine --no-suite one-thread" -Db_sanitize=thread -Db_lundef=false -Dc_args=-Wno-tsan -Dcpp_args=-Wno-tsan
 
 echo "== aarch64 (compiled, not run)"
 if tests/aarch64.sh $top/aarch64; then
