@@ -19,6 +19,7 @@
 
 /* Descriptors of the bare loops' rings. */
 #define XDP_SLOTS	2048
+#define XDP_SLOTS_SHARED	8192	/* of a receiver that shares its CPU: what comes in a time slice of the others' */
 #define PACKET_SLOTS	1024
 
 #define BUSY_WAIT_NS	5000000ull
@@ -37,7 +38,7 @@ bare_role(struct crew_seat *seat, const struct nic_link *link, bool receive)
 	struct bare_nic_params p = {
 		.ifname = end->ifname, .receive = receive, .block = link->block, .xdp_mode = link->xdp_mode,
 		.len = link->c->len, .batch = link->c->batch,
-		.slots = means == NIC_XDP ? XDP_SLOTS : PACKET_SLOTS,
+		.slots = means != NIC_XDP ? PACKET_SLOTS : receive && link->block ? XDP_SLOTS_SHARED : XDP_SLOTS,
 	};
 	const uint64_t give_up = clock_ns() + BUSY_MAX_NS;
 	struct bare_nic *n;
