@@ -4,9 +4,9 @@
  * pipes, and at the other end of its pipe: what they send arrives, in order and whole, nothing crashes, and
  * what was sent is what was received and what was counted as dropped.
  *
- * Two parts. In the first everything happens in one thread, from a fixed seed: a failure can be repeated. In
- * the second a thread scribbles while another syncs the scribbled rings, so that words change between any two
- * looks of the engine.
+ * Two parts, without a module on the switch and then with one, for which a worker forwards. In the first everything
+ * happens in one thread, from a fixed seed: a failure can be repeated. In the second a thread scribbles while another
+ * syncs the scribbled rings, and one forwards, so that words change between any two looks of the engine.
  *
  *	fuzz_rings [rounds [seed]]
  */
@@ -25,6 +25,7 @@
 #define SLOTS		64u
 #define GOOD_SLOTS	256u
 #define PTRS		8u
+#define TOKEN		4711u
 #define BAD_PORT	2u	/* index of the hostile port on its switch */
 
 /* The hostile client's rings, by addresses that it cannot spoil. */
@@ -144,6 +145,14 @@ move_legally(const struct target *t)
 	ring_move(r, below(2) ? t->kr[i]->rtail : t->kr[i]->rhead);
 }
 
+/* On a switch with a module: what was handed over. */
+static void
+work(void)
+{
+	while (inproc_work_switches())
+		;
+}
+
 static void
 hostile_sync(void)
 {
@@ -175,6 +184,7 @@ hostile_step(void)
 		move_legally(&f.target);
 	for (n = below(4); n > 0; n--)
 		hostile_sync();
+	work();
 }
 
 /* --- the engine's own state, whatever was written --- */
@@ -207,6 +217,7 @@ exchange(struct end *from, struct end *to, unsigned way, uint64_t dst, uint64_t 
 		check(ring_put(
 			end_tx(from, 0), 60 + (f.seq[way] + i) % 500, dst, src, f.seq[way] + i, flags));
 	check(inproc_ioctl(&from->fd, NIOCTXSYNC, NULL) == 0);
+	work();
 	check(inproc_ioctl(&to->fd, NIOCRXSYNC, NULL) == 0);
 	for (i = 0; i < n; i++) {
 		struct netmap_ring *r = end_rx(to, 0);
@@ -261,6 +272,7 @@ send_to_hostile(void)
 		check(ring_put(end_tx(&f.good[0], 0), 60, mac(66), mac(77), 1u << 31,
 			below(10) == 0 ? BAD_PORT << NS_PORT_SHIFT : 0));
 	check(inproc_ioctl(&f.good[0].fd, NIOCTXSYNC, NULL) == 0);
+	work();
 	f.to_bad += n;
 	/* To its pipe: as far as there is room. What comes back in the slots can be used. */
 	n = below(20);
@@ -333,6 +345,56 @@ books_balance(void)
 			0);
 }
 
+/* --- a module --- */
+
+static uint64_t
+frame_dst(const uint8_t *frame)
+{
+	uint64_t dst = 0;
+
+	for (unsigned i = 0; i < 6; i++)
+		dst = dst << 8 | frame[i];
+	return dst;
+}
+
+/* Good ones' frames go where their addresses say, the hostile one's anywhere, also where there is nothing, and changed anyhow. */
+static void
+module_lookup(void *ctx, struct netmap_switch_packet *p, unsigned n)
+{
+	static const uint64_t address[] = { 1, 2, 66 };
+	uint64_t *state = ctx;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t x = random_next(state), to = frame_dst(p[i].header);
+
+		if (p[i].src_port != BAD_PORT) {
+			p[i].dst_port = to == MAC_ALL ? NETMAP_SWITCH_BROADCAST : NETMAP_SWITCH_DROP;
+			for (unsigned k = 0; k < 3; k++)
+				if (to == mac(address[k]))
+					p[i].dst_port = (uint16_t)k;
+			continue;
+		}
+		p[i].dst_port = x % 4 ? (uint16_t)(x >> 8) % 4 : (uint16_t)(x >> 8);
+		p[i].dst_ring = (uint16_t)(x >> 24);
+		p[i].rewrite = x % 3 ? 0 : (uint16_t)(x >> 40);
+		for (unsigned k = 0; k < p[i].header_len && p[i].rewrite > 0; k++)
+			p[i].header[k] ^= (uint8_t)(x >> 48);
+	}
+}
+
+static uint64_t module_state = 5;
+
+static int
+module_create(const char *name, void **ctx)
+{
+	*ctx = &module_state;
+	return 0;
+}
+
+static const struct netmap_switch_module module = {
+	.abi = NETMAP_SWITCH_ABI, .size = sizeof(module), .name = "fuzz", .header_len = 64, .create = module_create, .lookup = module_lookup,
+};
+
 /* --- set up --- */
 
 static void
@@ -371,6 +433,7 @@ open_everything(void)
 	/* Known before the hostile client is there: it must not have frames of theirs to send again. */
 	end_send(&f.good[0], MAC_ALL, mac(1), 60, 0);
 	end_send(&f.good[1], MAC_ALL, mac(2), 60, 0);
+	work();
 	end_open_slots(&f.pipe[0], "x{1", GOOD_SLOTS);
 	end_open_slots(&f.pipe[1], "x}1", GOOD_SLOTS);
 	end_open_as(&f.bad, "vale0:h",
@@ -389,9 +452,11 @@ open_everything(void)
 	target_add(end_rx(&f.bad_pipe, 0), end_krx(&f.bad_pipe, 0));
 	pointers_make();
 	end_send(&f.bad, MAC_ALL, mac(66), 60, 0);
+	work();
 	(void)end_flush(&f.good[0]);
 	(void)end_flush(&f.good[1]);
 	(void)end_flush(&f.bad);
+	work();
 	f.to_bad = end_krx(&f.bad, 0)->in.packets;
 }
 
@@ -479,15 +544,25 @@ sync_on(void *arg)
 	return NULL;
 }
 
+static void *
+work_on(void *arg)
+{
+	(void)arg;
+	while (!load_acquire(&stop))
+		work();
+	inproc_thread_done();
+	return NULL;
+}
+
 /*
- * Good ports on another switch: on the hostile one's own their rings may be full of its frames at any moment.
+ * With a module, which works on vale0 alone, a thread of its own. Good ports on another switch: on the hostile one's own their rings may be full of its frames at any moment.
  * The pipe's other end checks that its slots are all right.
  */
 static void
 three_threads(uint32_t rounds)
 {
 	struct end q[2];
-	pthread_t t[2];
+	pthread_t t[3];
 
 	open_everything();
 	end_open_slots(&q[0], "vale1:a", GOOD_SLOTS);
@@ -495,6 +570,7 @@ three_threads(uint32_t rounds)
 	stop = false;
 	check(pthread_create(&t[0], NULL, scribble_on, NULL) == 0);
 	check(pthread_create(&t[1], NULL, sync_on, NULL) == 0);
+	check(pthread_create(&t[2], NULL, work_on, NULL) == 0);
 	while (rounds-- > 0) {
 		(void)drain(&f.good[0]);
 		(void)drain(&f.good[1]);
@@ -507,6 +583,7 @@ three_threads(uint32_t rounds)
 	store_release(&stop, true);
 	check(pthread_join(t[0], NULL) == 0);
 	check(pthread_join(t[1], NULL) == 0);
+	check(pthread_join(t[2], NULL) == 0);
 	take_from_hostile_pipe();
 	state_is_sane(&f.target);
 	check(f.victim_got == end_ktx(&f.bad_pipe, 0)->own.packets);
@@ -537,6 +614,11 @@ main(int argc, char **argv)
 	check(engine_setup(NULL) == 0);
 	one_thread(rounds);
 	three_threads(rounds / 10);
+	check(inproc_own("vale0", TOKEN) == 0);
+	check(inproc_module_set("vale0", TOKEN, &module) == 0);
+	one_thread(rounds / 2);
+	three_threads(rounds / 10);
+	check(inproc_disown("vale0", TOKEN) == 0);
 	check(engine_teardown(NULL) == 0);
 	return 0;
 }
