@@ -98,6 +98,86 @@ test_direct(void **state)
 		vale_kicked(mode);
 }
 
+/* --- a switch that a worker forwards for --- */
+
+#define TOKEN	4711u
+
+static uint32_t work_ends;
+
+static void
+other_port(void *ctx, struct netmap_switch_packet *p, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		p[i].dst_port = p[i].src_port == 0;
+}
+
+static const struct netmap_switch_module crossed = {
+	.abi = NETMAP_SWITCH_ABI, .size = sizeof(crossed), .name = "crossed", .lookup = other_port,
+};
+
+static void *
+worker(void *arg)
+{
+	while (load_acquire(&work_ends) == 0)
+		if (!inproc_work_switches())
+			usleep(100);
+	inproc_thread_done();
+	return NULL;
+}
+
+/* The loop hands over, and finds out that there is room again: from the worker, if it sleeps. */
+static void
+worker_forwards(bool eventfds)
+{
+	const struct kring *tx;
+	uint32_t tail;
+	pthread_t t;
+
+	assert_int_equal(inproc_own("vale0", TOKEN), 0);
+	assert_int_equal(inproc_module_set("vale0", TOKEN, &crossed), 0);
+	csb_open(&a, "vale0:a", 1);
+	csb_open(&b, "vale0:b", 1);
+	if (eventfds) {
+		csb_eventfds(&a);
+		csb_eventfds(&b);
+	}
+	store_release(&work_ends, 0);
+	assert_int_equal(pthread_create(&t, NULL, worker, NULL), 0);
+	csb_run(&a);
+	csb_run(&b);
+	both_ways();
+	/* More than the ring holds: what does not fit at the other end is dropped there. */
+	tx = end_ktx(&a.e, 0);
+	csb_send(&a, 0, 4 * tx->num_slots, FRAMES, MAC_ALL);
+	for (int i = 0; i < 1000 && load_relaxed(&tx->own.packets) < FRAMES + 4 * tx->num_slots; i++)
+		sleep_ms(1);
+	assert_int_equal(load_relaxed(&tx->own.packets), FRAMES + 4 * tx->num_slots);
+	for (int i = 0; i < 1000; i++, sleep_ms(1)) {
+		uint32_t cur;
+
+		csb_read(&a, 0, &cur, &tail);
+		if (ring_next(end_tx(&a.e, 0), tail) == cur)
+			break;
+	}
+	assert_int_equal(ring_next(end_tx(&a.e, 0), tail), a.atok[0].head);
+	stop_both();
+	store_release(&work_ends, 1);
+	pthread_join(t, NULL);
+	assert_int_equal(inproc_disown("vale0", TOKEN), 0);
+}
+
+static void
+test_worker_timed(void **state)
+{
+	worker_forwards(false);
+}
+
+static void
+test_worker_kicked(void **state)
+{
+	worker_forwards(true);
+}
+
 /* A pipe gives room back only when the receiver does: the sender waits for it through the loop. */
 static void
 pipe_through(bool eventfds)
@@ -439,6 +519,8 @@ main(void)
 		loop_test(test_vale_timed),
 		loop_test(test_vale_kicked),
 		loop_test(test_direct),
+		loop_test(test_worker_timed),
+		loop_test(test_worker_kicked),
 		loop_test(test_pipe),
 		loop_test(test_several_rings),
 		loop_test(test_with_plain),
