@@ -15,10 +15,40 @@
 static char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 static uint32_t seq;
 
+static struct tport good[2];
+static unsigned fds_before;
+static pid_t server;
+
+static bool
+fds_as_before(void *arg)
+{
+	(void)arg;
+	return fd_count(server) <= fds_before;
+}
+
 void
 wire_begin(void)
 {
 	snprintf(path, sizeof(path), "%s/netmap/netmapd.sock", dir_begin());
+	CHECK(port_open(&good[0], "vale0:a") == 0);
+	CHECK(port_open(&good[1], "vale0:b") == 0);
+	server = netmapd_pid();
+	CHECK(server > 0);
+	fds_before = fd_count(server);
+}
+
+void
+wire_end(void)
+{
+	CHECK(netmapd_pid() == server);
+	CHECK(wait_for(fds_as_before, NULL));
+	for (uint32_t i = 0; i < 100; i++) {
+		port_send(&good[0], i);
+		CHECK(port_receive(&good[1]) == i);
+	}
+	port_close(&good[0]);
+	port_close(&good[1]);
+	dir_end();
 }
 
 const char *

@@ -12,8 +12,10 @@
 #include "libnetmap/protocol.h"
 #include "port.h"
 
-/* As dir_begin, and the connections go to the netmapd there, which somebody else starts. */
+/* As dir_begin, with a netmapd and two good ports, which must not notice what happens in between. */
 void wire_begin(void);
+/* The same netmapd serves them, and keeps nothing of anybody else. */
+void wire_end(void);
 /* Where its socket is. */
 const char *wire_path(void);
 
