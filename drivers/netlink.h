@@ -51,7 +51,8 @@ int netlink_fd(const struct netlink *nl);
 
 /*
  * Send a request, which may be a dump, and run cb (may be NULL) over the replies until the last one. The
- * number of nlh is set here. -EINTR: what a dump told may be a mixture of before and after a change.
+ * number of nlh is set here. -EINTR: what a dump told may be a mixture of before and after a change. -EIO:
+ * the answer is not there, which happens when somebody else has the socket, too (netns.h).
  */
 int netlink_run(struct netlink *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg);
 

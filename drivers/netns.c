@@ -39,15 +39,14 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool same_netns(int a, int b)
+bool netns_same(int a, int b)
 {
 	struct stat st_a, st_b;
 
 	return fstat(a, &st_a) == 0 && fstat(b, &st_b) == 0 && same_file(&st_a, &st_b);
 }
 
-/* Entering one's own namespace again would need a privilege for nothing. */
-static bool netns_is_own(int netns_fd)
+bool netns_is_own(int netns_fd)
 {
 	struct stat own, other;
 
@@ -97,6 +96,7 @@ int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 	pthread_t thread;
 	int err;
 
+	/* Entering one's own namespace again would need a privilege for nothing. */
 	if (netns_fd < 0 || netns_is_own(netns_fd)) {
 		*entered = 1;
 		return run_here(netns_fd < 0 ? foreign : -1, fn, arg);
@@ -109,7 +109,7 @@ int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered)
 	if (err)
 		return -err;
 	pthread_join(thread, NULL);
-	if (!job.entered && job.result == -EPERM && lent && same_netns(netns_fd, lent_netns)) {
+	if (!job.entered && job.result == -EPERM && lent && netns_same(netns_fd, lent_netns)) {
 		job.entered = 1;
 		job.result = run_here(netns_fd, fn, arg);
 	}
@@ -149,7 +149,7 @@ static bool socket_useful(int fd)
 static bool socket_of(int fd, int netns_fd)
 {
 	int own = ioctl(fd, SIOCGSKNS);
-	bool same = own >= 0 && same_netns(own, netns_fd);
+	bool same = own >= 0 && netns_same(own, netns_fd);
 
 	if (own >= 0)
 		close(own);

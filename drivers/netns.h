@@ -18,6 +18,10 @@
  */
 int netns_call(int netns_fd, int (*fn)(void *arg), void *arg, int *entered);
 
+/* Do both descriptors refer to one namespace; and this one to that of the calling thread? */
+bool netns_same(int a, int b);
+bool netns_is_own(int netns_fd);
+
 #define NETNS_SOCKETS_MAX	64
 
 /* Sockets of one namespace, made by somebody who is in it. */

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
-#include <sys/stat.h>
 
 #include "backend.h"
+#include "netns.h"
 #include "veth.h"
 
 #define NSID_NONE	(-1)
@@ -39,13 +39,6 @@ static int32_t nsid_of(struct netlink *nl, int fd)
 	return netlink_run(nl, nlh, nsid_cb, &id) == 0 ? id : NSID_NONE;
 }
 
-static bool same_netns(int a, int b)
-{
-	struct stat sa, sb;
-
-	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
 /* Is b the other end of a, as far as a's side tells? */
 static bool leads_to(struct driver_port *a, const struct driver_port *b)
 {
@@ -55,7 +48,7 @@ static bool leads_to(struct driver_port *a, const struct driver_port *b)
 	    link.peer != b->info.ifindex)
 		return false;
 	if (link.peer_nsid == NSID_NONE)
-		return same_netns(a->netns_fd, b->netns_fd);
+		return netns_same(a->netns_fd, b->netns_fd);
 	return nsid_of(&a->nl, b->netns_fd) == link.peer_nsid;
 }
 

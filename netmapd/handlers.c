@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/nsfs.h>
 #include <sched.h>
 
+#include "../drivers/netns.h"
 #include "../host/place.h"
 #include "actors.h"
 #include "arena.h"
@@ -158,18 +158,11 @@ session_describe(const struct open_session *s, struct proto_session_reply *r)
 static int
 netns_take(struct message_fds *fds)
 {
-	struct stat own, theirs;
-	int fd;
-
 	if (fds->n == 0)
 		return -1;
 	if (ioctl(fds->fd[0], NS_GET_NSTYPE) != CLONE_NEWNET)
 		return -EPROTO;
-	if (stat("/proc/self/ns/net", &own) == 0 && fstat(fds->fd[0], &theirs) == 0 && own.st_dev == theirs.st_dev &&
-	    own.st_ino == theirs.st_ino)
-		return -1;
-	fd = message_fds_take(fds);
-	return fd;
+	return netns_is_own(fds->fd[0]) ? -1 : message_fds_take(fds);
 }
 
 static int

@@ -4,9 +4,7 @@
  */
 #include <sys/epoll.h>
 
-#include "../engine/os.h"
 #include "../host/sys.h"
-#include "server.h"
 #include "worker_internal.h"
 
 #define EVENTS		64

@@ -555,7 +555,7 @@ work_on(void *arg)
 }
 
 /*
- * With a module, which works on vale0 alone, a thread of its own. Good ports on another switch: on the hostile one's own their rings may be full of its frames at any moment.
+ * Good ports on another switch: on the hostile one's own their rings may be full of its frames at any moment.
  * The pipe's other end checks that its slots are all right.
  */
 static void
